@@ -1,0 +1,728 @@
+"""
+Deciding: a command and a thread become events, or a rejection that says why not.
+
+`decide` is a pure function of the command, the thread, the policy and the moment. It reads no clock and draws no random
+number: an id that the command does not bring is derived from what it says, the moment and the thread.
+
+The order of questions is the same for every command:
+
+1. Was this very request made before? Then nothing happens, whatever has changed since.
+2. Does what it is about exist, and may this actor do it?
+3. Does the policy allow it: locks, windows, bounds, the application's own hooks?
+4. Would it change anything? If not, nothing is written.
+5. Does the new event's id follow all that it refers to or replaces? An event that could have no effect is never written.
+
+Laws: an accepted event has effect; the same request twice changes nothing; what is refused leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple, assert_never
+
+from threadstore import commands as c
+from threadstore import events as e
+from threadstore.codec import encode
+from threadstore.errors import (
+    BodyTooLong,
+    ClockSkew,
+    CommentIsGone,
+    CommentNotFound,
+    ConflictingEvent,
+    CorrectionNotFound,
+    DuplicateComment,
+    EditWindowClosed,
+    EmptyBody,
+    NotAllowed,
+    NotTheAuthor,
+    RefusedByScreen,
+    StaleId,
+    ThreadIsClosed,
+    ThreadIsLocked,
+    TooManyPosts,
+    UnknownReaction,
+)
+from threadstore.ids import NIL, check_id, id_for, make_id, time_of
+from threadstore.outline import Node, Outline
+from threadstore.policy import Policy
+from threadstore.standing import (
+    Standing,
+    cancellable,
+    current_decision,
+    description,
+    effective_reaction,
+    is_absorbed,
+    is_author,
+    marks_up,
+    opened,
+    rivals,
+)
+from threadstore.thread import Thread
+
+__all__ = ["SYSTEM", "Decision", "Mint", "decide", "is_same_request", "resolve"]
+
+#: Who holds a comment when the policy does.
+SYSTEM: Final = e.Actor("system", "", "system")
+
+#: Makes an id above the one it is given.
+Mint = Callable[[str], str]
+
+
+class Decision(NamedTuple):
+    """
+    What a command comes to.
+
+    Args:
+        id: The id of the event that the command is named after; of the fact that stands, if nothing was to be done.
+        events: What is to be appended, the named event first; empty if nothing was to be done.
+    """
+
+    id: str
+    events: tuple[e.Event, ...] = ()
+
+
+class Draft(NamedTuple):
+    """An event that has no id yet. *replaced* are the ids that it takes the place of: below its own, or it would have no effect."""
+
+    kind: type[e.Event]
+    fields: Mapping[str, Any]
+    actor: e.Actor | None
+    replaced: tuple[str, ...] = ()
+
+
+Drafts = list[Draft]
+
+
+def decide(command: c.Command, thread: Thread, *, policy: Policy | None = None, now: int) -> tuple[e.Event, ...]:
+    """
+    Return the events that *command* comes to; none if it would change nothing.
+
+    Args:
+        command: Who wants what.
+        thread: The conversation, all that is known of it; it is not changed.
+        policy: What the application allows; by default what `Policy()` does.
+        now: The moment, in Unix milliseconds.
+
+    Raises:
+        Rejected: The rules or the policy forbid it; the subclass and its `code` say why.
+        ConflictingEvent: The thread holds another fact under the id that the command brings.
+        ClockSkew: That id, or one that the command refers to, lies too far in the future.
+        TypeError, ValueError: A field is of the wrong type, or can not be part of any event; the command is for another thread.
+
+    Complexity: O(facts about the comment + log n); O(n) to erase a person.
+    """
+    return resolve(command, thread, policy=policy or Policy(), now=now).events
+
+
+def resolve(command: c.Command, thread: Thread, *, policy: Policy, now: int, mint: Mint | None = None) -> Decision:
+    """
+    Return what *command* comes to, with the id to answer the caller with; errors as for `decide`.
+
+    Args:
+        command, thread, policy, now: As for `decide`.
+        mint: Where ids come from that the command does not bring; by default they are derived.
+    """
+    if thread.key and command.thread != thread.key:
+        raise ValueError(f"the command is for thread {command.thread!r}, not for {thread.key!r}")
+    if command.id is not None:
+        known = thread.fact(check_id(command.id))
+        if known is not None:
+            return _repeated(command, known)
+    deciding = _Deciding(command, thread, policy, now)
+    outcome = deciding.outcome()
+    if isinstance(outcome, str):
+        return Decision(outcome)
+    deciding.ask_hooks(outcome)
+    events = _give_ids(outcome, command, thread, policy, now, mint)
+    return Decision(events[0].id, events)
+
+
+# --- repeated requests --------------------------------------------------------------------------------------------------------
+
+#: The event that each command is named after, and is answered with.
+_NAMED_AFTER: Final[Mapping[type[c.Command], type[e.Event]]] = {
+    c.Post: e.CommentPosted,
+    c.Edit: e.CommentEdited,
+    c.Delete: e.CommentDeleted,
+    c.React: e.ReactionGiven,
+    c.Unreact: e.ReactionWithdrawn,
+    c.MarkSpoiler: e.SpoilerMarked,
+    c.ClearSpoiler: e.SpoilerCleared,
+    c.Report: e.CommentReported,
+    c.ResolveReports: e.ReportsResolved,
+    c.Hold: e.CommentHeld,
+    c.Approve: e.CommentApproved,
+    c.Remove: e.CommentRemoved,
+    c.Restore: e.CommentRestored,
+    c.Pin: e.CommentPinned,
+    c.Unpin: e.CommentUnpinned,
+    c.Lock: e.ThreadLocked,
+    c.Unlock: e.ThreadUnlocked,
+    c.Describe: e.ThreadDescribed,
+    c.SuggestCorrection: e.CorrectionSuggested,
+    c.DecideCorrection: e.CorrectionDecided,
+    c.Erase: e.CommentErased,
+    c.ErasePerson: e.PersonErased,
+}
+
+
+def _same(asked: Any, made: Any) -> bool:
+    """Return whether two values are equal, where nothing (an empty text or mapping, say) equals None."""
+    return (asked or None) == (made or None)
+
+
+def _none_or_same(asked: Any, made: Any) -> bool:
+    return not asked or asked == made
+
+
+def _none_or_within(asked: Collection[str] | None, made: Collection[str]) -> bool:
+    return asked is None or set(made) <= set(asked)
+
+
+#: Fields that deciding fills in where the command leaves them open, with whether what was made answers what was asked.
+_FILLED_IN: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "held": _none_or_same,
+    "seen": _none_or_same,
+    "cancels": _none_or_within,
+}
+
+
+def is_same_request(command: c.Command, event: e.Event) -> bool:
+    """
+    Return whether *event* is what *command* asked for when it was made first.
+
+    A name may have changed since, and the texts may have been erased; what the actor did may not.
+
+    Complexity: O(size of the command).
+    """
+    if type(event) is not _NAMED_AFTER[type(command)]:
+        return False
+    if event.writer != (None if command.by is None else (command.by.id, command.by.role)):
+        return False
+    forgotten = e.text_fields(type(event)) if e.is_redacted(event) else frozenset()
+    asked = {name: getattr(command, name) for name in command.__struct_fields__ if name not in ("id", "by")}
+    return all(
+        _FILLED_IN.get(name, _same)(value, getattr(event, name)) for name, value in asked.items() if name not in forgotten
+    )
+
+
+def _repeated(command: c.Command, known: e.Event) -> Decision:
+    if not is_same_request(command, known):
+        raise ConflictingEvent(known.id)
+    return Decision(known.id)
+
+
+# --- ids ----------------------------------------------------------------------------------------------------------------------
+
+
+def _give_ids(
+    drafts: Drafts, command: c.Command, thread: Thread, policy: Policy, now: int, mint: Mint | None
+) -> tuple[e.Event, ...]:
+    """Return the drafts as events: the first with the command's id or a new one, the others with ids that derive from it."""
+    first = drafts[0]
+    above = max(thread.latest, _floor(first))
+    if command.id is not None:
+        _check_given(command.id, _floor(first), policy, now)
+        id = command.id
+    elif mint is not None:
+        id = mint(above)
+    else:
+        id = id_for(now, encode(_make(first, _ANY_ID, command.thread)), after=above)
+    made = [_make(first, id, command.thread)]
+    for number, draft in enumerate(drafts[1:], 1):
+        after = max(made[-1].id, _floor(draft))
+        made.append(_make(draft, id_for(time_of(id), f"{id} {number}", after=after), command.thread))
+    return tuple(made)
+
+
+_ANY_ID: Final = make_id(0, 0, 0)
+
+
+def _make(draft: Draft, id: str, thread: str) -> e.Event:
+    return draft.kind(id=id, thread=thread, actor=draft.actor, **draft.fields)
+
+
+def _floor(draft: Draft) -> str:
+    """Return the largest id that the draft refers to or replaces."""
+    fields = draft.fields
+    named: list[str] = [fields[name] for name in ("parent", "comment", "correction", "seen") if fields.get(name)]
+    return max(NIL, *named, *fields.get("cancels", ()), *draft.replaced)
+
+
+def _check_given(id: str, floor: str, policy: Policy, now: int) -> None:
+    if id <= floor:
+        raise StaleId(id, floor)
+    _check_skew(id, policy, now)
+    if time_of(id) < now - policy.max_clock_skew:
+        raise StaleId(id, make_id(max(now - policy.max_clock_skew, 0), 0, 0))
+
+
+def _check_skew(id: str, policy: Policy, now: int) -> None:
+    """Refuse an id of the far future: to mint above it would drag the clock forward."""
+    if time_of(id) > now + policy.max_clock_skew:
+        raise ClockSkew(id, time_of(id) - policy.max_clock_skew)
+
+
+# --- deciding -----------------------------------------------------------------------------------------------------------------
+
+
+class _Deciding:
+    """One command, and all that is needed to decide it."""
+
+    def __init__(self, command: c.Command, thread: Thread, policy: Policy, now: int) -> None:
+        self.command = command
+        self.thread = thread
+        self.policy = policy
+        self.rules = policy.rules
+        self.now = now
+        self.by = command.by
+        self.outline: Outline = thread.outline(self.rules)
+
+    def outcome(self) -> Drafts | str:
+        """Return what is to be written, or the id of the fact that stands if nothing is."""
+        command: c.AnyCommand = self.command  # type: ignore[assignment]  # the union names all subclasses
+        self._check_name()
+        match command:
+            case c.Post():
+                return self._post(command)
+            case c.Edit():
+                return self._edit(command)
+            case c.Delete():
+                return self._delete(command)
+            case c.React() | c.Unreact():
+                return self._react(command)
+            case c.MarkSpoiler() | c.ClearSpoiler():
+                return self._spoiler(command)
+            case c.Report():
+                return self._report(command)
+            case c.ResolveReports():
+                return self._resolve_reports(command)
+            case c.Hold() | c.Remove() | c.Pin():
+                return self._mark(command)
+            case c.Approve():
+                return self._approve(command)
+            case c.Restore():
+                return self._restore(command)
+            case c.Unpin():
+                return self._unpin(command)
+            case c.Lock() | c.Unlock():
+                return self._lock(command)
+            case c.Describe():
+                return self._describe(command)
+            case c.SuggestCorrection():
+                return self._suggest(command)
+            case c.DecideCorrection():
+                return self._decide_correction(command)
+            case c.Erase():
+                return self._erase(command)
+            case c.ErasePerson():
+                return self._erase_person(command)
+            case _:
+                assert_never(command)
+
+    def ask_hooks(self, drafts: Drafts) -> None:
+        """
+        Let the application's hooks have their say.
+
+        Raises:
+            NotAllowed: `Policy.may` said no.
+            RefusedByScreen: `Policy.screen` said "refuse"; "hold" adds to the drafts.
+        """
+        if self.policy.may is not None and not self.policy.may(self.command, self.thread):
+            raise self._not_allowed()
+        if self.policy.screen is None or not isinstance(self.command, c.Post | c.Edit):
+            return
+        verdict = self.policy.screen(self.command, self.thread)
+        if verdict == "refuse":
+            raise RefusedByScreen(self.command.name)
+        if verdict == "hold":
+            self._hold_drafted(drafts)
+        elif verdict != "accept":
+            raise ValueError(f"screen must answer 'accept', 'hold' or 'refuse', not {verdict!r}")
+
+    def _hold_drafted(self, drafts: Drafts) -> None:
+        first = drafts[0]
+        if first.kind is e.CommentPosted:
+            drafts[0] = first._replace(fields={**first.fields, "held": True})
+        else:
+            drafts.append(self._hold(first.fields["comment"]))
+
+    def _hold(self, comment: str) -> Draft:
+        """Return the hold that the policy places by itself, in a role that may: "system" if it does not say otherwise."""
+        roles = self.rules.moderators
+        role = SYSTEM.role if SYSTEM.role in roles else min(roles, default=SYSTEM.role)
+        return Draft(e.CommentHeld, {"comment": comment}, e.Actor(SYSTEM.id, SYSTEM.name, role))
+
+    # --- what the questions have in common ------------------------------------------------------------------------------------
+
+    def _draft(self, event: type[e.Event], *, replaced: Iterable[str] = (), **fields: Any) -> Drafts:
+        return [Draft(event, fields, self.by, tuple(replaced))]
+
+    def _not_allowed(self) -> NotAllowed:
+        return NotAllowed(self.command.name, *((None, None) if self.by is None else (self.by.id, self.by.role)))
+
+    def _require(self, allowed: bool) -> None:
+        if not allowed:
+            raise self._not_allowed()
+
+    def _actor_id(self) -> str | None:
+        return None if self.by is None else self.by.id
+
+    def _identified(self) -> e.Actor:
+        if self.by is None:
+            raise self._not_allowed()
+        return self.by
+
+    def _moderates(self) -> bool:
+        return self.rules.moderates(self.by)
+
+    def _check_name(self) -> None:
+        if self.by is not None:
+            self._bounded("name", self.by.name, self.policy.max_name)
+
+    @staticmethod
+    def _bounded(field: str, text: str, limit: int) -> None:
+        e.check_text(text, field, max(limit, len(text)))
+        if len(text) > limit:
+            raise BodyTooLong(field, len(text), limit)
+
+    def _said(self, field: str, text: str, limit: int) -> None:
+        self._bounded(field, text, limit)
+        if not text.strip():
+            raise EmptyBody(field)
+
+    def _comment(self, id: str) -> tuple[Node, e.CommentPosted, Standing]:
+        node = self.outline.comment(id)
+        if node is None or node.posted is None or node.standing is None:
+            raise CommentNotFound(self.command.thread, id)
+        return node, node.posted, node.standing
+
+    def _target(self, id: str) -> tuple[e.Event, Standing]:
+        """Return a comment or a correction."""
+        correction = self.outline.correction(id)
+        if correction is not None:
+            return correction.text, correction
+        _, posted, standing = self._comment(id)
+        return posted, standing
+
+    @staticmethod
+    def _must_not_be(id: str, standing: Standing, *flags: str) -> None:
+        for flag in standing.flags:
+            if flag in flags:
+                raise CommentIsGone(id, flag)
+
+    def _seen(self, seen: str | None, present: str) -> str:
+        """Return the text that the actor says they had before them, by default the present one."""
+        if not seen:
+            return present
+        _check_skew(check_id(seen, "seen"), self.policy, self.now)
+        return seen
+
+    def _standing_id(self, cell: str, target: str, otherwise: str) -> str:
+        """Return the id of a moderator's latest fact in a cell of *target*."""
+        facts = self.thread.cells(target).get(cell, {}).values()
+        return max((fact.id for fact in facts if self.rules.moderates(fact.actor)), default=otherwise)
+
+    # --- comments -------------------------------------------------------------------------------------------------------------
+
+    def _post(self, command: c.Post) -> Drafts:
+        policy = self.policy
+        self._require(self.by is not None or policy.anonymous)
+        if command.parent is not None:
+            self._must_not_be(command.parent, self._comment(command.parent)[2], "erased", "deleted", "removed")
+        self._check_open()
+        self._said("body", command.body, policy.max_body)
+        self._check_flood()
+        self._check_duplicate(command)
+        held = command.held or self._is_premoderated()
+        return self._draft(
+            e.CommentPosted,
+            parent=command.parent,
+            body=command.body,
+            spoiler=command.spoiler,
+            held=held,
+            meta=command.meta,
+        )
+
+    def _check_open(self) -> None:
+        if self.outline.locks.up:
+            raise ThreadIsLocked(self.command.thread)
+        if self.policy.closes_after is not None and self.thread.earliest:
+            closed_at = time_of(self.thread.earliest) + self.policy.closes_after
+            if self.now > closed_at:
+                raise ThreadIsClosed(self.command.thread, closed_at)
+
+    def _check_flood(self) -> None:
+        limit, window = self.policy.flood_limit, self.policy.flood_window
+        if limit is None or self._moderates():
+            return
+        posts = self.outline.posts_by(self._actor_id())
+        if len(posts) >= limit and (oldest := time_of(posts[-limit])) > self.now - window:
+            raise TooManyPosts(self._actor_id(), limit, oldest + window)
+
+    def _check_duplicate(self, command: c.Post) -> None:
+        if not self.policy.duplicate_window:
+            return
+        since = self.now - self.policy.duplicate_window
+        for id in reversed(self.outline.posts_by(self._actor_id())):
+            if time_of(id) <= since:
+                return
+            _, posted, standing = self._comment(id)
+            gone = {"erased", "deleted"} & set(standing.flags)
+            if not gone and posted.parent == command.parent and posted.body == command.body:
+                raise DuplicateComment(id)
+
+    def _is_premoderated(self) -> bool:
+        whose = self.policy.premoderation
+        if whose == "none" or self._moderates():
+            return False
+        if whose == "all" or self.by is None:
+            return True
+        return whose == "newcomers" and not self._has_been_seen(self.by.id)
+
+    def _has_been_seen(self, actor: str) -> bool:
+        return any(self._comment(id)[0].shown for id in self.outline.posts_by(actor))
+
+    def _edit(self, command: c.Edit) -> Drafts | str:
+        _, posted, standing = self._comment(command.comment)
+        if not self._moderates() and not is_author(self.by, posted):
+            raise NotTheAuthor(command.comment, self._actor_id())
+        self._must_not_be(command.comment, standing, "erased", "deleted")
+        self._check_edit_window(posted)
+        self._said("body", command.body, self.policy.max_body)
+        text = standing.text
+        if text.body == command.body:  # type: ignore[union-attr]  # a comment's text is a post or an edit
+            return text.id
+        seen = self._seen(command.seen, text.id)
+        edits = self.thread.cells(command.comment).get("edited", {}).values()
+        by_moderators = [edit.id for edit in edits if self.rules.moderates(edit.actor)]
+        if not self._moderates() and seen < max(by_moderators, default=NIL):
+            raise StaleId(seen, max(by_moderators))
+        replaced = by_moderators + [edit.id for edit in edits if is_author(edit.actor, posted)]
+        return self._draft(e.CommentEdited, replaced=replaced, comment=command.comment, body=command.body, seen=seen)
+
+    def _check_edit_window(self, posted: e.CommentPosted) -> None:
+        if self.policy.edit_window is None or self._moderates():
+            return
+        closed_at = time_of(posted.id) + self.policy.edit_window
+        if self.now > closed_at:
+            raise EditWindowClosed(posted.id, closed_at)
+
+    def _delete(self, command: c.Delete) -> Drafts | str:
+        posted, standing = self._target(command.comment)
+        if not is_author(self.by, posted):
+            raise NotTheAuthor(command.comment, self._actor_id())
+        if "deleted" in standing.flags:
+            deleted = self.thread.cells(command.comment)["deleted"].values()
+            return min(event.id for event in deleted if is_author(event.actor, posted))
+        self._must_not_be(command.comment, standing, "erased")
+        return self._draft(e.CommentDeleted, comment=command.comment)
+
+    def _react(self, command: c.React | c.Unreact) -> Drafts | str:
+        actor = self._identified()
+        _, _, standing = self._comment(command.comment)
+        if command.kind not in self.rules.kinds:
+            raise UnknownReaction(command.kind, sorted(self.rules.kinds))
+        cell = self.thread.cells(command.comment).get("reaction", {})
+        counts = effective_reaction(cell, actor.id, command.kind, self.rules)
+        if counts == isinstance(command, c.React):
+            mine = cell.get((actor.id, command.kind))
+            return command.comment if mine is None else mine.id
+        replaced = [fact.id for kind in rivals(command.kind, self.rules) if (fact := cell.get((actor.id, kind))) is not None]
+        if isinstance(command, c.Unreact):
+            return self._draft(e.ReactionWithdrawn, replaced=replaced, comment=command.comment, kind=command.kind)
+        self._must_not_be(command.comment, standing, "erased", "deleted", "removed", "held")
+        return self._draft(e.ReactionGiven, replaced=replaced, comment=command.comment, kind=command.kind)
+
+    # --- spoilers and reports -------------------------------------------------------------------------------------------------
+
+    def _spoiler(self, command: c.MarkSpoiler | c.ClearSpoiler) -> Drafts | str:
+        _, posted, standing = self._comment(command.comment)
+        if not self._moderates() and not is_author(self.by, posted):
+            raise NotTheAuthor(command.comment, self._actor_id())
+        self._must_not_be(command.comment, standing, "erased", "deleted")
+        up = marks_up(self.thread.cells(command.comment), "spoiler", posted, self.rules)
+        if isinstance(command, c.MarkSpoiler):
+            return max(mark.id for mark in up) if up else self._draft(e.SpoilerMarked, comment=command.comment)
+        within_reach = [mark.id for mark in up if self._moderates() or is_author(mark.actor, posted)]
+        self._require(bool(within_reach) or not up)
+        return self._cancel(e.SpoilerCleared, command, within_reach, "spoiler")
+
+    def _cancel(self, kind: type[e.Event], command: c.Cancelling, up: Iterable[str], flag: str) -> Drafts | str:
+        """Take down those of the marks that are up that the command names, or all."""
+        named = _chosen(command.cancels, up)
+        if not named:
+            return self._standing_id(f"{flag}.cancel", command.comment, command.comment)
+        return self._draft(kind, comment=command.comment, cancels=named)
+
+    def _report(self, command: c.Report) -> Drafts | str:
+        self._require(self.by is not None or self.policy.anonymous)
+        posted, standing = self._target(command.comment)
+        self._must_not_be(command.comment, standing, "erased", "deleted", "removed")
+        self._bounded("reason", command.reason, self.policy.max_reason)
+        seen = self._seen(command.seen, standing.text.id)
+        reports = [mark for mark in standing.reported if isinstance(mark, e.CommentReported)]
+        for report in reports:
+            if report.seen == seen and self._is_mine(report) and (self.by is not None or report.reason == command.reason):
+                return report.id
+        drafts = self._draft(e.CommentReported, comment=command.comment, reason=command.reason, seen=seen)
+        reporters = {report.actor.id for report in reports if report.actor is not None}
+        reporters |= {self.by.id} if self.by is not None else set()
+        threshold = self.policy.report_threshold
+        holds = isinstance(posted, e.CommentPosted) and "held" not in standing.flags
+        if holds and self.by is not None and threshold is not None and len(reporters) >= threshold:
+            drafts.append(self._hold(command.comment))
+        return drafts
+
+    def _is_mine(self, event: e.Event) -> bool:
+        return self._actor_id() == (None if event.actor is None else event.actor.id)
+
+    def _resolve_reports(self, command: c.ResolveReports) -> Drafts | str:
+        self._require(self._moderates())
+        _, standing = self._target(command.comment)
+        return self._cancel(e.ReportsResolved, command, [mark.id for mark in standing.reported], "reported")
+
+    # --- moderation -----------------------------------------------------------------------------------------------------------
+
+    def _mark(self, command: c.Hold | c.Remove | c.Pin) -> Drafts | str:
+        self._require(self._moderates())
+        flag, kind = _MARKS[type(command)]
+        posted, standing = self._target(command.comment) if flag == "removed" else self._comment(command.comment)[1:]
+        gone = ("erased", "deleted") if flag != "pinned" else ("erased", "deleted", "removed", "held")
+        self._must_not_be(command.comment, standing, *gone)
+        up = marks_up(self.thread.cells(command.comment), flag, posted, self.rules)
+        if up:
+            return max(mark.id for mark in up)
+        if isinstance(command, c.Pin):
+            return self._draft(kind, comment=command.comment)
+        self._bounded("reason", command.reason, self.policy.max_reason)
+        return self._draft(kind, comment=command.comment, reason=command.reason)
+
+    def _approve(self, command: c.Approve) -> Drafts | str:
+        self._require(self._moderates())
+        _, posted, standing = self._comment(command.comment)
+        self._must_not_be(command.comment, standing, "erased", "deleted")
+        opening = self._opening(command, posted, standing, "held")
+        reports = _chosen(command.cancels, (mark.id for mark in standing.reported))
+        if opening is None and not reports:
+            return self._standing_id("held.cancel", command.comment, command.comment)
+        fields = opening or {"comment": command.comment, "cancels": (), "seen": standing.text.id}
+        drafts = self._draft(e.CommentApproved, **fields)
+        if reports:
+            drafts += self._draft(e.ReportsResolved, comment=command.comment, cancels=reports)
+        return drafts
+
+    def _restore(self, command: c.Restore) -> Drafts | str:
+        self._require(self._moderates())
+        posted, standing = self._target(command.comment)
+        self._must_not_be(command.comment, standing, "erased", "deleted")
+        opening = self._opening(command, posted, standing, "removed")
+        if opening is None:
+            return self._standing_id("removed.cancel", command.comment, command.comment)
+        return self._draft(e.CommentRestored, **opening)
+
+    def _opening(self, command: c.Opening, posted: e.Event, standing: Standing, flag: str) -> dict[str, Any] | None:
+        """Return the fields of the approval or the restore; None if all that it names is down and open for the text seen."""
+        if flag not in standing.flags:
+            return None
+        cells = self.thread.cells(command.comment)
+        named = _chosen(command.cancels, cancellable(cells, flag, posted, self.rules))
+        seen = self._seen(command.seen, standing.text.id)
+        up = {mark.id for mark in marks_up(cells, flag, posted, self.rules)}
+        reach = opened(cells, seen, self.rules)
+        if all(id not in up and reach.get(id, "") > id for id in named):
+            return None
+        return {"comment": command.comment, "cancels": named, "seen": seen}
+
+    def _unpin(self, command: c.Unpin) -> Drafts | str:
+        self._require(self._moderates())
+        _, posted, _ = self._comment(command.comment)
+        up = cancellable(self.thread.cells(command.comment), "pinned", posted, self.rules)
+        return self._cancel(e.CommentUnpinned, command, up, "pinned")
+
+    def _lock(self, command: c.Lock | c.Unlock) -> Drafts | str:
+        self._require(self._moderates())
+        up = self.outline.locks.up
+        if isinstance(command, c.Lock):
+            self._bounded("reason", command.reason, self.policy.max_reason)
+            return up[-1] if up else self._draft(e.ThreadLocked, reason=command.reason)
+        named = _chosen(command.cancels, up)
+        if not named:
+            return self._standing_id("locked.cancel", "", NIL)
+        return self._draft(e.ThreadUnlocked, cancels=named)
+
+    def _describe(self, command: c.Describe) -> Drafts | str:
+        self._require(self.rules.describes(self.by))
+        self._bounded("title", command.title, self.policy.max_reason)
+        self._bounded("url", command.url, e.MAX_URL)
+        fields = {"title": command.title, "url": command.url, "article_version": command.article_version}
+        former = description(self.thread.cells(""), self.rules)
+        if former is None:
+            return self._draft(e.ThreadDescribed, **fields)
+        forgotten = is_absorbed(former, self.outline.horizons)
+        if not forgotten and all(getattr(former, name) == value for name, value in fields.items()):
+            return former.id
+        return self._draft(e.ThreadDescribed, replaced=[former.id], **fields)
+
+    # --- corrections ----------------------------------------------------------------------------------------------------------
+
+    def _suggest(self, command: c.SuggestCorrection) -> Drafts:
+        self._identified()
+        limit = self.policy.max_quote
+        self._said("quote", command.quote.exact, limit)
+        self._bounded("suggestion", command.suggestion, limit)
+        self._bounded("note", command.note, self.policy.max_reason)
+        return self._draft(
+            e.CorrectionSuggested,
+            quote=command.quote,
+            suggestion=command.suggestion,
+            note=command.note,
+            article_version=command.article_version,
+        )
+
+    def _decide_correction(self, command: c.DecideCorrection) -> Drafts | str:
+        self._require(self.rules.edits_article(self.by))
+        standing = self.outline.correction(command.correction)
+        if standing is None:
+            raise CorrectionNotFound(command.thread, command.correction)
+        self._must_not_be(command.correction, standing, "erased", "deleted", "removed")
+        self._bounded("note", command.note, self.policy.max_reason)
+        fields = {"correction": command.correction, "outcome": command.outcome, "note": command.note}
+        former = current_decision(self.thread.cells(command.correction), self.rules)
+        if former is None:
+            return command.correction if command.outcome == "reopened" else self._draft(e.CorrectionDecided, **fields)
+        if all(getattr(former, name) == value for name, value in fields.items()):
+            return former.id
+        return self._draft(e.CorrectionDecided, replaced=[former.id], **fields)
+
+    # --- erasure --------------------------------------------------------------------------------------------------------------
+
+    def _erase(self, command: c.Erase) -> Drafts | str:
+        self._require(self._moderates())
+        self._target(command.comment)
+        erased = self.thread.cells(command.comment).get("erased", {})
+        done = [event.id for event in erased.values() if self.rules.moderates(event.actor)]
+        return min(done) if done else self._draft(e.CommentErased, comment=command.comment)
+
+    def _erase_person(self, command: c.ErasePerson) -> Drafts | str:
+        actor = self._identified()
+        self._require(self._moderates() or actor.id == command.person)
+        facts = self.thread.facts()
+        last = max((fact.id for fact in facts if fact.actor is not None and fact.actor.id == command.person), default=NIL)
+        horizon = self.outline.horizons.get(command.person, "")
+        if horizon >= last:
+            return horizon
+        return self._draft(e.PersonErased, replaced=[last, horizon], person=command.person)
+
+
+def _chosen(named: tuple[str, ...] | None, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the known marks that the caller names; all of them if it names none, at most as many as one event may."""
+    chosen = sorted(known) if named is None else sorted(set(known) & set(named))
+    return tuple(chosen[: e.MAX_CANCELS])
+
+
+_MARKS: Final[Mapping[type[c.Command], tuple[str, type[e.Event]]]] = {
+    c.Hold: ("held", e.CommentHeld),
+    c.Remove: ("removed", e.CommentRemoved),
+    c.Pin: ("pinned", e.CommentPinned),
+}

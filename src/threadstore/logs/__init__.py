@@ -1,0 +1,1 @@
+"""Where events live: the port, and the logs that come with the library."""

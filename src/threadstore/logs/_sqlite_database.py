@@ -1,0 +1,272 @@
+"""
+One SQLite file and the connections to it; what the rows mean is `threadstore.logs.sqlite`'s affair.
+
+**Connections.** There is one for writing, guarded by a lock, and as many for reading as are in use at once; idle ones are kept
+for the next reader. A writer begins IMMEDIATE: a transaction that starts by reading and wants to write later fails at once if
+another writer was faster, whatever the busy timeout says. Readers are told apart from writers by WAL: neither waits for the
+other.
+
+**Erasure.** `secure_delete` zeroes what is deleted from the main file, but the WAL keeps every page as it once was until it is
+written over. So after an erasure the WAL is checkpointed and cut to nothing. A reader of another process can prevent that for a
+while; then each later write tries again, so does closing, and so does opening, for the case that the process was killed in
+between.
+
+**Forks.** A connection that is carried through a fork corrupts the file (sqlite.org/howtocorrupt.html, section 2.6), so it is
+refused there.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnavailable, ThreadStoreError
+from threadstore.logs import _sqlite_schema as schema
+
+__all__ = ["Database"]
+
+_MAX_IDLE: Final = 8
+#: How long an erasure waits for readers to leave the WAL, in milliseconds, before it is left to the next write.
+_SCRUB_WAIT: Final = 200
+_OLDEST: Final = (3, 37, 0)  # the first with STRICT tables
+
+_WRITING: Final = (
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",  # no temporary file ever holds a text
+    "PRAGMA fullfsync = ON",  # macOS: fsync alone does not reach the disk there
+    "PRAGMA journal_size_limit = 67108864",  # a bulk import leaves no giant WAL behind
+)
+
+
+class Database:
+    """
+    The connections to one file, which is made a store if it is empty.
+
+    Args:
+        path: The file.
+        synchronous: SQLite's word for how durable a commit is.
+        timeout: How long to wait for the locks of other processes, in milliseconds.
+        factory: The class of the connections.
+
+    Raises:
+        StoreUnavailable, UnsupportedSchema: The file can not be opened, or is no store of ours; it was not changed.
+    """
+
+    def __init__(
+        self, path: str, *, synchronous: str, timeout: int, factory: type[sqlite3.Connection] = sqlite3.Connection
+    ) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StoreUnavailable(path, f"this Python has SQLite {sqlite3.sqlite_version}, and 3.37 or newer is needed")
+        self.target = path
+        self.scrub_wait: int | None = 0
+        """None while the WAL holds nothing erased; else how long the next attempt to cut it waits for readers."""
+        self._uri = Path(os.path.abspath(path)).as_uri()  # whatever directory the process changes to
+        self._timeout = timeout
+        self._factory = factory
+        self._process = os.getpid()
+        self._writing = Lock()
+        self._pooling = Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        with _translated(self.target):
+            if os.path.exists(path):
+                self._inspect()
+            self._writer = self._connect("mode=rwc")
+            try:
+                self._establish(synchronous)
+            except BaseException:
+                self._writer.close()
+                raise
+
+    # --- opening --------------------------------------------------------------------------------------------------------------
+
+    def _connect(self, how: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self._uri}?{how}",
+            uri=True,
+            timeout=self._timeout / 1_000,
+            isolation_level=None,  # transactions are begun in words
+            check_same_thread=False,  # each connection is used by one thread at a time
+            factory=self._factory,
+        )
+
+    def _inspect(self) -> None:
+        """
+        Judge an existing file before anything can change it.
+
+        An immutable connection takes no lock, makes no file beside it and replays no journal; a plain read of the header would
+        be worse, since closing any descriptor of the file drops the locks that this process holds on it (howtocorrupt.html,
+        section 2.2).
+        """
+        with closing(self._connect("mode=ro&immutable=1")) as connection:
+            schema.is_store(connection, self.target)
+
+    def _establish(self, synchronous: str) -> None:
+        """Make the file a store, unless it is one, before WAL hides its header from `_inspect`."""
+        writer = self._writer
+        writer.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
+        writer.execute("BEGIN IMMEDIATE")
+        if not schema.is_store(writer, self.target):
+            schema.create(writer)
+        writer.execute("COMMIT")
+        [mode] = writer.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StoreUnavailable(self.target, "its file system does not offer the shared memory that WAL needs")
+        for pragma in (*_WRITING, f"PRAGMA synchronous = {synchronous}"):
+            writer.execute(pragma)
+        self._scrub()
+
+    # --- using ----------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for reading. Each statement sees one state; a transaction makes it one for several."""
+        self.check_open()
+        with _translated(self.target):
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        with self._pooling:
+            if self._idle:
+                return self._idle.pop()
+        connection = self._connect("mode=rw")
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _give(self, connection: sqlite3.Connection) -> None:
+        with self._pooling:
+            if not (self._closed or connection.in_transaction or len(self._idle) >= _MAX_IDLE):
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the writing connection, in a transaction that is committed at the end and rolled back on any error."""
+        self.check_open()
+        with self._writing, _translated(self.target):
+            self.check_open()
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            self._scrub()
+
+    def due_to_scrub(self) -> None:
+        """Note that the present transaction erases, so that the WAL is cut after it."""
+        self.scrub_wait = _SCRUB_WAIT
+
+    def _scrub(self) -> None:
+        """Cut the WAL, if it may hold what was erased and no reader is in the way."""
+        if self.scrub_wait is None:
+            return
+        wait, self.scrub_wait = self.scrub_wait, 0
+        self._writer.execute(f"PRAGMA busy_timeout = {wait}")
+        try:
+            busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
+        if not busy:
+            self.scrub_wait = None
+
+    def backup(self, path: str) -> None:
+        """
+        Write a copy to a new file, as of one moment, while others write.
+
+        Raises:
+            StoreUnavailable: There is a file already, or it can not be made.
+            StoreFull: No room for it; what was written is removed.
+        """
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except OSError as error:
+            raise StoreUnavailable(path, f"the backup can not be made there ({error.strerror})") from error
+        try:
+            with self.reading() as source, _translated(path), closing(sqlite3.connect(path)) as copy:
+                source.backup(copy)  # in one step, so that no writer makes it start anew
+        except BaseException:
+            os.unlink(path)
+            raise
+
+    # --- closing --------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close all connections; one that is lent is closed when it is given back. After a fork only the opener closes any."""
+        if self._process != os.getpid():
+            self._closed = True
+            return
+        with self._writing:
+            if self._closed:
+                return
+            with self._pooling:
+                self._closed = True
+                idle, self._idle = self._idle, []
+            for connection in idle:
+                connection.close()
+            with _translated(self.target), closing(self._writer):
+                if self.scrub_wait is not None:
+                    self.scrub_wait = _SCRUB_WAIT
+                self._scrub()
+
+    def check_open(self) -> None:
+        """Raise `StoreClosed` after `close`, and `StoreUnavailable` after a fork."""
+        if self._closed:
+            raise StoreClosed(self.target)
+        if self._process != os.getpid():
+            raise StoreUnavailable(self.target, "it was opened before the process forked; open it anew in each process")
+
+
+@contextmanager
+def _translated(target: str) -> Iterator[None]:
+    """Raise SQLite's errors as the library's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translation(target, error) from error
+
+
+_BUSY: Final = "another program has kept it locked for longer than the timeout"
+_WHY: Final = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_NOTADB: "it is not a SQLite database",
+    sqlite3.SQLITE_IOERR: "the device failed",
+}
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CONSTRAINT}
+
+
+def _translation(target: str, error: sqlite3.Error) -> ThreadStoreError:
+    """Return the library's error for SQLite's, by its primary result code (sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # raised by Python's module itself, which found a text that is no UTF-8
+        return CorruptRecord(None, str(error))
+    code &= 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(target)
+    if code in _DAMAGED:
+        return CorruptRecord(None, f"the tables of {target!r} are damaged ({error})")
+    why = _why_closed(target) if code == sqlite3.SQLITE_CANTOPEN else _WHY.get(code)
+    return StoreUnavailable(target, f"{why} ({error})" if why else str(error))
+
+
+def _why_closed(target: str) -> str:
+    """Say what SQLite means by "unable to open database file"."""
+    if os.path.isdir(target):
+        return "it is a directory"
+    if not os.path.isdir(os.path.dirname(os.path.abspath(target))):
+        return "its directory does not exist"
+    return "this process may not open it, or may not write to its directory"

@@ -1,0 +1,89 @@
+"""
+What every log does alike when a batch arrives, whatever it stores it in: pure functions, no storage.
+
+A batch is judged in the order of blame. Events of another thread are misuse (`ValueError`). Two facts under one id can not both
+be true (`ConflictingEvent`). Only then does it matter what the caller believed of the thread (`WrongRevision`), and only if
+something is new: a retry has already happened, so it can not come too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from threadstore.codec import decode, encode
+from threadstore.errors import ConflictingEvent, WrongRevision
+from threadstore.events import Erasure, Event, same_fact
+from threadstore.logs.protocol import Expect, Expected
+
+__all__ = ["Erasures", "check_expected", "check_same", "distinct"]
+
+
+def distinct(thread: str, events: Sequence[Event]) -> dict[str, Event]:
+    """
+    Return the facts of a batch by id, in the batch's order, each once.
+
+    Raises:
+        ValueError: An event belongs to another thread.
+        ConflictingEvent: Two facts share an id.
+
+    Complexity: O(len(events)).
+    """
+    facts: dict[str, Event] = {}
+    for event in events:
+        if event.thread != thread:
+            raise ValueError(f"event {event.id!r} belongs to thread {event.thread!r}, not to {thread!r}")
+        first = facts.setdefault(event.id, event)
+        if first is not event and not same_fact(first, event):
+            raise ConflictingEvent(event.id)
+    return facts
+
+
+def check_same(event: Event, stored: bytes, position: int) -> None:
+    """
+    Check that the *stored* record, which has the id of *event*, is the same fact.
+
+    Bytes that differ may still be the same fact: redacted, or written by an older release.
+
+    Raises:
+        ConflictingEvent: It is another fact.
+        CorruptRecord, UnsupportedSchema, UpcastFailed: The stored record can not be read.
+    """
+    if encode(event) != stored and not same_fact(decode(stored, position=position), event):
+        raise ConflictingEvent(event.id)
+
+
+def check_expected(thread: str, expected: Expected, revision: int) -> None:
+    """
+    Check that *revision* is the one that an append expects.
+
+    Raises:
+        WrongRevision: It is not.
+    """
+    if expected is Expect.ANY:
+        return
+    wanted = 0 if expected is Expect.NONE else expected
+    if revision != wanted:
+        raise WrongRevision(thread, str(wanted), revision)
+
+
+class Erasures:
+    """
+    Several erasures of one thread, arranged so that asking costs the same however many they are.
+
+    Only candidates are looked up here; whether one absorbs an event is `Erasure.absorbs`' to say.
+    """
+
+    __slots__ = ("_by_comment", "_by_person")
+
+    def __init__(self, erasures: Iterable[Erasure]) -> None:
+        self._by_comment: dict[str | None, list[Erasure]] = {}
+        self._by_person: dict[str | None, list[Erasure]] = {}
+        for erasure in erasures:
+            self._by_comment.setdefault(erasure.comment, []).append(erasure)
+            self._by_person.setdefault(erasure.person, []).append(erasure)
+
+    def absorb(self, event: Event) -> bool:
+        """Return whether one of them absorbs *event*."""
+        of_comment = self._by_comment.get(event.target, ())
+        of_person = self._by_person.get(event.actor.id, ()) if event.actor else ()
+        return any(erasure.absorbs(event) for erasure in (*of_comment, *of_person))

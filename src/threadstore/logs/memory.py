@@ -1,0 +1,156 @@
+"""
+The log that keeps everything in memory: the reference that explains the others, and the store of tests and of ``":memory:"``.
+
+One list holds all records, so a position is an index plus one; each thread lists its positions, so a revision is an index plus
+one too. One lock makes every method a single step, and reading copies, so an iterator shows the state of its call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from msgspec.structs import replace
+
+from threadstore.codec import encode
+from threadstore.errors import StoreClosed
+from threadstore.events import Erasure, Event, is_redacted, redact
+from threadstore.logs.batch import Erasures, check_expected, check_same, distinct
+from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
+
+__all__ = ["MemoryLog"]
+
+
+class MemoryLog(EventLog):
+    """An `EventLog` that lasts as long as the process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._closed = False
+        self._records: list[Record] = []
+        self._positions: dict[str, Position] = {}  # by event id
+        self._threads: dict[str, list[Position]] = {}
+        self._erasures: dict[str, dict[Erasure, Revision]] = {}  # with the first revision that shows the erasure
+        self._snapshots: dict[str, Snapshot] = {}
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise StoreClosed(":memory:")
+            yield
+
+    def append(
+        self, thread: str, events: Sequence[Event], *, expected: Expected = ANY, erasures: Sequence[Erasure] = ()
+    ) -> Appended:
+        """Append as the protocol says. Complexity: O(1) for each event; with new erasures O(events of the thread)."""
+        facts = distinct(thread, events)
+        with self._step():
+            new = []
+            for event in facts.values():
+                if position := self._positions.get(event.id):
+                    check_same(event, self._records[position - 1].data, position)
+                else:
+                    new.append(event)
+            revision = self._revision(thread)
+            if new:
+                check_expected(thread, expected, revision)
+            remembered = Erasures([*self._erasures.get(thread, ()), *erasures])
+            stored = [(event.id, encode(redact(event) if remembered.absorb(event) else event)) for event in new]
+            self._erase(thread, erasures, Revision(revision + (len(new) or 1)))
+            for id, data in stored:
+                self._add(thread, id, data)
+            return Appended(tuple(self._positions[event.id] for event in events), len(new), self._revision(thread))
+
+    def _add(self, thread: str, id: str, data: bytes) -> None:
+        positions = self._threads.setdefault(thread, [])
+        position, revision = Position(len(self._records) + 1), Revision(len(positions) + 1)
+        self._records.append(Record(position, revision, thread, data))
+        self._positions[id] = position
+        positions.append(position)
+
+    def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
+        """Read as the protocol says. Complexity: O(records), at the call."""
+        with self._step():
+            return iter([self._records[position - 1] for position in self._threads.get(thread, [])[max(after, 0) :]])
+
+    def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
+        """Read as the protocol says. Complexity: O(records), at the call."""
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit must not be negative: {limit}")
+        with self._step():
+            after = max(after, 0)
+            return iter(self._records[after : None if limit is None else after + limit])
+
+    def find(self, id: str) -> Record | None:
+        """Return the record, or None. Complexity: O(1)."""
+        with self._step():
+            position = self._positions.get(id)
+            return self._records[position - 1] if position else None
+
+    def threads(self) -> Iterator[str]:
+        """Yield the keys. Complexity: O(threads), at the call."""
+        with self._step():
+            return iter(list(self._threads))
+
+    def revision(self, thread: str) -> Revision:
+        """Return the thread's last revision. Complexity: O(1)."""
+        with self._step():
+            return self._revision(thread)
+
+    def _revision(self, thread: str) -> Revision:
+        return Revision(len(self._threads.get(thread, ())))
+
+    def position(self) -> Position:
+        """Return the last position. Complexity: O(1)."""
+        with self._step():
+            return Position(len(self._records))
+
+    def redact(self, thread: str, erasures: Sequence[Erasure]) -> int:
+        """Redact as the protocol says. Complexity: O(events of the thread) if an erasure is new."""
+        with self._step():
+            return self._erase(thread, erasures, Revision(self._revision(thread) + 1))
+
+    def _erase(self, thread: str, erasures: Sequence[Erasure], shown: Revision) -> int:
+        """Redact what is held and remember the erasures; a state of a revision below *shown* may still hold the texts."""
+        remembered = self._erasures.setdefault(thread, {})
+        fresh = [erasure for erasure in erasures if erasure not in remembered]
+        if not fresh:
+            return 0
+        remembered.update(dict.fromkeys(fresh, shown))
+        self._snapshots.pop(thread, None)
+        absorbing, changed = Erasures(fresh), 0
+        for position in self._threads.get(thread, ()):
+            record = self._records[position - 1]
+            event = record.event
+            if absorbing.absorb(event) and not is_redacted(event):
+                self._records[position - 1] = replace(record, data=encode(redact(event)))
+                changed += 1
+        return changed
+
+    def load_snapshot(self, thread: str, fingerprint: str) -> Snapshot | None:
+        """Load as the protocol says. Complexity: O(1)."""
+        with self._step():
+            snapshot = self._snapshots.get(thread)
+            return snapshot if snapshot and snapshot.fingerprint == fingerprint else None
+
+    def store_snapshot(self, thread: str, snapshot: Snapshot) -> None:
+        """Store as the protocol says. Complexity: O(erasures of the thread)."""
+        with self._step():
+            former = self._snapshots.get(thread)
+            if former and former.fingerprint == snapshot.fingerprint and former.revision > snapshot.revision:
+                return
+            if snapshot.revision >= max(self._erasures.get(thread, {}).values(), default=0):
+                self._snapshots[thread] = snapshot
+
+    def verify(self) -> Iterator[Damage]:
+        """Yield nothing: what this process has encoded does not rot."""
+        with self._step():
+            return iter(())
+
+    def close(self) -> None:
+        """Let go of everything. Closing again does nothing."""
+        with self._lock:
+            self._closed = True
+            self._records, self._positions, self._threads, self._erasures, self._snapshots = [], {}, {}, {}, {}

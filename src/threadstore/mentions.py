@@ -1,0 +1,280 @@
+"""
+Who is addressed: ``@Name`` in a body, matched against the names used in the thread.
+
+The rules:
+
+- A name is what an actor was called in a comment with a smaller id: nobody is addressed before they have spoken. Names are
+  compared exactly, without folding case or normalising. They may hold anything: spaces, dots, commas, quotes, ``@``.
+- A match starts after no letter or digit, so an e-mail address addresses nobody. It ends before no letter or digit, and before
+  no combining mark: "@Ann Leeds" is not Ann Lee, and "@Rene" followed by an accent is not Rene.
+- One name may be the start of another. The longest that ends properly wins.
+- Of several actors with one name it is the parent's author, then that of the nearest ancestor, then the latest speaker.
+- Matches do not overlap; the search goes on behind a match.
+
+How it is done. The distinct names are one sorted list, and beside each name stands an integer: bit *k* is set when its
+first *k* characters are a name, too. For the text behind an ``@``, every name that it starts with is also a start of
+that name in the list which sorts last before the text (whatever sorts between a start and the text shares that start). So one
+bisection finds a neighbour, and the neighbour's integer, cut where it departs from the text, holds the lengths of all
+names that match, the longest in its highest bit.
+
+Cost, with n names and L the length of the longest: an ``@`` takes O(1) if no name begins with the character behind it, and else
+O(L + log n); more names cost no more than the logarithm. A new name takes O(L + log n), a step for every longer
+name that starts with it, and the shift of a list of n pointers. Memory: O(1) per comment whose author has a name, and a
+short integer per name.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from unicodedata import category
+
+from threadstore.events import Actor
+from threadstore.viewmodel import Mention
+
+__all__ = ["Names", "Nearest"]
+
+#: Yields the authors of a comment's ancestors, the parent's first.
+Nearest = Callable[[], Iterable[Actor | None]]
+
+
+class _Uses:
+    """
+    The comments that use one name.
+
+    `ids` are the comments' ids, and `first` maps each actor who uses the name to the first comment that does; both ascend.
+    Comments mostly come in that order; when one does not, or one goes, the two are put in order at the next look.
+    """
+
+    __slots__ = ("first", "ids", "live", "settled")
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.first: dict[str, str] = {}
+        self.live = 0
+        self.settled = True
+
+
+class _Ancestors:
+    """The authors above a comment, walked once and only as far as somebody asks."""
+
+    __slots__ = ("_nearest", "_passed", "_rest")
+
+    def __init__(self, nearest: Nearest) -> None:
+        self._nearest = nearest
+        self._rest = self._walk()
+        self._passed: dict[str, int] = {}
+
+    def _walk(self) -> Iterator[Actor | None]:
+        yield from self._nearest()
+
+    def nearest(self, first: Mapping[str, str], before: str) -> str | None:
+        """Return the nearest author who is in *first* with an id below *before*."""
+        # Python walks the smaller of two key views, so that neither many actors nor many ancestors cost much.
+        known = [actor for actor in self._passed.keys() & first.keys() if first[actor] < before]
+        if known:
+            return min(known, key=self._passed.__getitem__)
+        for author in self._rest:
+            if author is not None and author.id not in self._passed:
+                self._passed[author.id] = len(self._passed)
+                if first.get(author.id, before) < before:
+                    return author.id
+        return None
+
+
+class Names:
+    """
+    The names used in a thread, by the comments that use them.
+
+    What `find` answers depends on the names that are in, never on the order in which they came.
+
+    >>> names = Names()
+    >>> names.add("01", Actor("u-17", "Ann Lee"))
+    >>> names.find("@Ann Lee, same here.", comment="02", nearest=list)
+    (Mention(start=0, end=8, actor='u-17'),)
+    """
+
+    __slots__ = ("_actors", "_heads", "_lengths", "_sorted", "_uses", "_width")
+
+    def __init__(self) -> None:
+        self._actors: dict[str, Actor] = {}
+        self._uses: dict[str, _Uses] = {}
+        self._sorted: list[str] = []
+        self._lengths: dict[str, int] = {}
+        # The first letters of all names, and the length of the longest, that ever were: they only spare needless work.
+        self._heads: set[str] = set()
+        self._width = 0
+
+    def add(self, id: str, actor: Actor | None) -> None:
+        """
+        Note that the comment *id* was written by *actor*, in place of whom it was noted for before.
+
+        Anonymous actors, and names of nothing but white space, are not kept.
+
+        Complexity: O(1) for a known name; for a new one see above.
+        """
+        if actor is not None and self._actors.get(id) == actor:
+            return
+        self.discard(id)
+        if actor is None or not actor.name.strip():
+            return
+        uses = self._uses.get(actor.name)
+        if uses is None:
+            uses = self._uses[actor.name] = _Uses()
+            self._insert(actor.name)
+        uses.settled = uses.settled and (not uses.ids or uses.ids[-1] < id)
+        uses.ids.append(id)
+        uses.first.setdefault(actor.id, id)
+        uses.live += 1
+        self._actors[id] = actor
+
+    def discard(self, id: str) -> None:
+        """
+        Forget the name that the comment *id* used, if any: it was erased, or another post stands in its place.
+
+        Complexity: O(1); when it was the name's last use, as for a new name.
+        """
+        actor = self._actors.pop(id, None)
+        if actor is None:
+            return
+        uses = self._uses[actor.name]
+        uses.live -= 1
+        uses.settled = False
+        if not uses.live:
+            del self._uses[actor.name]
+            self._remove(actor.name)
+
+    def find(self, body: str, *, comment: str, nearest: Nearest) -> tuple[Mention, ...]:
+        """
+        Return the mentions in *body*, in their order; offsets are in characters (code points).
+
+        Args:
+            body: The text of the comment.
+            comment: The id of the comment; only names used by smaller ids count.
+            nearest: Called, once at most, where several actors have one name; walked no further than to the first of them.
+
+        Complexity: O(len(body)), plus what each ``@`` costs, see above.
+        """
+        at = body.find("@")
+        if at < 0:
+            return ()
+        found: list[Mention] = []
+        actors: dict[str, str] = {}
+        known: dict[str, int] = {}
+        ancestors = _Ancestors(nearest)
+        while at >= 0:
+            end = at + 1
+            if body[end : end + 1] in self._heads and not body[at - 1 : at].isalnum():
+                end += self._match(body, end, comment, known)
+            if end > at + 1:
+                name = body[at + 1 : end]
+                if name not in actors:
+                    actors[name] = self._speaker(name, comment, ancestors)
+                found.append(Mention(at, end, actors[name]))
+            at = body.find("@", end)
+        return tuple(found)
+
+    # --- matching ---------------------------------------------------------------------------------------------------------
+
+    def _match(self, body: str, start: int, comment: str, known: dict[str, int]) -> int:
+        """Return the length of the longest name that stands at *start* and ends properly, or 0."""
+        text = body[start : start + self._width]
+        place = bisect_right(self._sorted, text)
+        if not place:
+            return 0
+        neighbour = self._sorted[place - 1]
+        if neighbour not in known:
+            known[neighbour] = self._lengths_before(neighbour, comment)
+        lengths = known[neighbour] & _up_to(_common(neighbour, text))
+        while lengths:
+            length = lengths.bit_length() - 1
+            if _ends(body, start + length):
+                return length
+            lengths ^= 1 << length
+        return 0
+
+    def _lengths_before(self, name: str, comment: str) -> int:
+        """Return the lengths of the names that *name* starts with, as bits, of which a comment below *comment* made use."""
+        lengths = rest = self._lengths[name]
+        while rest:
+            length = rest.bit_length() - 1
+            rest ^= 1 << length
+            if next(iter(self._settled(name[:length]).first.values())) >= comment:
+                lengths ^= 1 << length
+        return lengths
+
+    def _speaker(self, name: str, comment: str, ancestors: _Ancestors) -> str:
+        """Return the id of the actor whom *name* means in *comment*."""
+        uses = self._settled(name)
+        second = next(islice(uses.first.values(), 1, None), comment)
+        if second >= comment:
+            return next(iter(uses.first))
+        latest = uses.ids[bisect_left(uses.ids, comment) - 1]
+        return ancestors.nearest(uses.first, comment) or self._actors[latest].id
+
+    def _settled(self, name: str) -> _Uses:
+        """Return the uses of *name* in order."""
+        uses = self._uses[name]
+        if not uses.settled:
+            actors = self._actors
+            ids = sorted(id for id in uses.ids if id in actors and actors[id].name == name)
+            first: dict[str, str] = {}
+            for id in ids:
+                first.setdefault(actors[id].id, id)
+            uses.ids, uses.first, uses.settled = ids, first, True
+        return uses
+
+    # --- the sorted list ---------------------------------------------------------------------------------------------------
+
+    def _insert(self, name: str) -> None:
+        place = bisect_left(self._sorted, name)
+        before = self._sorted[place - 1] if place else ""
+        own = 1 << len(name)
+        self._lengths[name] = own | (self._lengths.get(before, 0) & _up_to(_common(before, name)))
+        for longer in self._starting_with(name, place):
+            self._lengths[longer] |= own
+        self._sorted.insert(place, name)
+        self._heads.add(name[0])
+        self._width = max(self._width, len(name))
+
+    def _remove(self, name: str) -> None:
+        place = bisect_left(self._sorted, name)
+        del self._sorted[place], self._lengths[name]
+        for longer in self._starting_with(name, place):
+            self._lengths[longer] ^= 1 << len(name)
+
+    def _starting_with(self, name: str, place: int) -> Iterator[str]:
+        """Yield the names that start with *name*: they stand together, from *place* on."""
+        while place < len(self._sorted) and self._sorted[place].startswith(name):
+            yield self._sorted[place]
+            place += 1
+
+
+def _up_to(length: int) -> int:
+    """Return the bits of all lengths up to *length*."""
+    return (2 << length) - 1
+
+
+def _common(one: str, other: str) -> int:
+    """
+    Return how many characters *one* and *other* share at the start.
+
+    Complexity: O(the shorter), in log steps.
+    """
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _ends(body: str, index: int) -> bool:
+    """Return whether a name may end before *index*: no letter, digit or combining mark goes on there."""
+    following = body[index : index + 1]
+    return not following or not (following.isalnum() or category(following).startswith("M"))

@@ -1,0 +1,565 @@
+"""
+What is derived from a thread's state under one set of rules: the tree, the counts, and the sorted top level.
+
+Every comment is a node under its parent. A comment whose parent is not in the set hangs under a placeholder at the top level, and moves home
+when the parent comes; one whose parent does not have a smaller id hangs under the one placeholder with the nil id. So there are no cycles, and
+each comment has exactly one place.
+
+A node is *live* if the public sees its comment or any below it. A parent keeps the ids of its live children, in order, and apart from
+them those of its buried ones, so a page never steps over what it does not show. Liveness travels up only as far as it changes
+something: an ordinary reply touches its parent and nothing else, however deep the tree and however large the thread.
+
+Orders of the top level are sorted when first asked for and kept up from then on, each as one sorted list of keys.
+
+Laws: `absorb` leaves the outline equal to a new one; counts equal a recount of the tree; nothing recurses.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from typing import Any, Final
+
+from threadstore.events import (
+    Actor,
+    CommentPosted,
+    CorrectionSuggested,
+    Event,
+    Key,
+    ReactionGiven,
+    ReactionWithdrawn,
+)
+from threadstore.ids import NIL
+from threadstore.mentions import Names
+from threadstore.policy import Rules
+from threadstore.ranking import Order, Votes, key
+from threadstore.standing import (
+    Locks,
+    Standing,
+    correction_standing,
+    effective_reaction,
+    is_author,
+    is_pinned,
+    judge,
+    person_erasures,
+    rivals,
+    tally,
+)
+from threadstore.state import State
+from threadstore.viewmodel import Counts
+
+__all__ = ["Node", "Outline", "SortKey"]
+
+SortKey = tuple[int | str, ...]
+
+_NOBODY: Final[frozenset[str]] = frozenset()
+
+
+class Node:
+    """One place in the tree: a comment, or a placeholder (`posted` is None) for one that is missing."""
+
+    __slots__ = ("buried", "children", "home", "id", "parent", "pinned", "posted", "replies", "shown", "standing", "votes")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.parent: Node | None = None
+        #: A node at or above the parent; followed and shortened in search of the top-level ancestor.
+        self.home: Node | None = None
+        self.posted: CommentPosted | None = None
+        self.standing: Standing | None = None
+        #: Whether the public sees the comment itself.
+        self.shown = False
+        #: The ids of the live children, in order, and of the others.
+        self.children: list[str] = []
+        self.buried: list[str] = []
+        #: How many direct replies the public sees.
+        self.replies = 0
+        self.votes: dict[str, int] = {}
+        self.pinned = False
+
+    @property
+    def live(self) -> bool:
+        """Return whether the public sees the comment or any below it."""
+        return self.shown or bool(self.children)
+
+
+def _remove(keys: list[Any], key: Any) -> None:
+    """Take *key* out of a sorted list that holds it. Complexity: O(log n) comparisons, and a move of memory."""
+    del keys[bisect_left(keys, key)]
+
+
+class _Sorted:
+    """Keys in order, and the key of each id. Complexity: O(log n) comparisons a change, and a move of memory."""
+
+    __slots__ = ("_of", "keys")
+
+    def __init__(self, of: dict[str, SortKey]) -> None:
+        self._of = of
+        self.keys = sorted(of.values())
+
+    def put(self, id: str, key: SortKey | None) -> None:
+        """Give *id* another key, or none."""
+        former = self._of.get(id)
+        if former == key:
+            return
+        if former is not None:
+            _remove(self.keys, former)
+            del self._of[id]
+        if key is not None:
+            insort(self.keys, key)
+            self._of[id] = key
+
+
+class Outline:
+    """
+    The tree of one thread under one set of rules.
+
+    Args:
+        state: The thread, or a past of it.
+        rules: Who may do what, and which reactions count.
+
+    Complexity: O(n log n) to make.
+    """
+
+    def __init__(self, state: State, rules: Rules) -> None:
+        self.rules = rules
+        self._state = state
+        self._today = state.today
+        self._top = Node("")
+        self._nodes: dict[str, Node] = {}
+        self._places = {"total": 0, "pending": 0, "hidden": 0}
+        self._top_level = 0
+        self._waiting: dict[str, Standing] = {}
+        self._withheld: dict[str, Node] = {}
+        self._by_author: dict[str | None, list[str]] = {}
+        self._corrections: list[str] = []
+        self._sorted: dict[tuple[Order, bool], _Sorted] = {}
+        self._activity: dict[str, str] | None = None
+        self._flat: dict[str, list[SortKey]] = {}
+        self._hot: tuple[int, bool, list[SortKey]] | None = None
+        self._horizons = person_erasures(self._today.cells(""), rules)
+        self.locks = Locks(state.cells(""), rules)
+        self.names = Names()
+        for target in sorted(state.targets()):
+            self._settle(target)
+        if self._today is not state:
+            self.names = Outline(self._today, rules).names
+
+    def _settle(self, target: str) -> None:
+        cells = self._state.cells(target)
+        posted = cells.get("posted", {}).get((target,))
+        if isinstance(posted, CommentPosted):
+            self._add(posted)
+        suggested = cells.get("suggested", {}).get((target,))
+        if isinstance(suggested, CorrectionSuggested):
+            self._add_correction(suggested)
+
+    # --- reading --------------------------------------------------------------------------------------------------------------
+
+    @property
+    def top(self) -> Node:
+        """Return the node above the top level, which is no comment."""
+        return self._top
+
+    def node(self, id: str) -> Node | None:
+        """Return the place of a comment or of a placeholder. Complexity: O(1)."""
+        return self._nodes.get(id)
+
+    def comment(self, id: str) -> Node | None:
+        """Return the place of a comment, not of a placeholder. Complexity: O(1)."""
+        node = self._nodes.get(id)
+        return None if node is None or node.posted is None else node
+
+    def counts(self) -> Counts:
+        """Return how many comments there are. Complexity: O(1)."""
+        total = self._places["total"]
+        return Counts(self._top_level, total - self._top_level, total, self._places["pending"], self._places["hidden"])
+
+    def posts_by(self, actor: str | None) -> list[str]:
+        """Return the ids of an actor's comments, oldest first. Complexity: O(1)."""
+        return self._by_author.get(actor, [])
+
+    @property
+    def corrections(self) -> list[str]:
+        """Return the ids of the corrections, oldest first."""
+        return self._corrections
+
+    @property
+    def horizons(self) -> dict[str, str]:
+        """Return, for each erased person, the id below which their words are forgotten."""
+        return self._horizons
+
+    @property
+    def waiting(self) -> dict[str, Standing]:
+        """Return what waits for a moderator."""
+        return self._waiting
+
+    def standing(self, id: str) -> Standing | None:
+        """Return what holds for a comment or a correction. Complexity: O(1) for a comment, O(facts on it) for a correction."""
+        node = self.comment(id)
+        return self.correction(id) if node is None else node.standing
+
+    def correction(self, id: str) -> Standing | None:
+        """
+        Return what holds for a correction.
+
+        None if there is none. An anonymous suggestion has no effect, and an id that is a comment's is no correction's.
+
+        Complexity: O(facts on it).
+        """
+        cells = self._today.cells(id)
+        suggested = cells.get("suggested", {}).get((id,))
+        if not isinstance(suggested, CorrectionSuggested) or suggested.actor is None or "posted" in cells:
+            return None
+        return correction_standing(cells, suggested, self._horizons, self.rules)
+
+    def ancestors(self, node: Node) -> Iterator[Node]:
+        """Yield the nodes above *node*, the parent first, up to the top level."""
+        above = node.parent
+        while above is not None and above is not self._top:
+            yield above
+            above = above.parent
+
+    def opened_to(self, reader: Actor | None, *, moderates: bool) -> frozenset[str]:
+        """
+        Return the buried nodes that this reader sees all the same, with the buried nodes above them.
+
+        Moderators see what was removed or is held; authors see their own while it is held.
+
+        Complexity: O(withheld comments and their depth).
+        """
+        if not self._withheld or (reader is None and not moderates):
+            return _NOBODY
+        opened: set[str] = set()
+        for node in self._withheld.values():
+            if not moderates and not self._is_own_held(node, reader):
+                continue
+            climber: Node | None = node
+            while climber is not None and climber is not self._top and not climber.live and climber.id not in opened:
+                opened.add(climber.id)
+                climber = climber.parent
+        return frozenset(opened)
+
+    @staticmethod
+    def _is_own_held(node: Node, reader: Actor | None) -> bool:
+        posted, standing = node.posted, node.standing
+        return posted is not None and standing is not None and standing.place == "pending" and is_author(reader, posted)
+
+    # --- orders ---------------------------------------------------------------------------------------------------------------
+
+    def top_key(self, node: Node, order: Order, pinned: bool, now: int) -> SortKey:
+        """Return where a top-level *node* belongs in *order*; with *pinned*, what is pinned comes first."""
+        activity = self._activities().get(node.id, node.id) if order == "active" else node.id
+        ranked = key(order, self._votes_of(node, activity), now=now)
+        return (0 if node.pinned and node.shown else 1, *ranked) if pinned else ranked
+
+    def _votes_of(self, node: Node, activity: str) -> Votes:
+        """Return what the orders look at; a comment that the public does not see has no votes."""
+        up = down = 0
+        if node.shown:
+            for kind, count in node.votes.items():
+                if kind in self.rules.positive:
+                    up += count
+                elif kind in self.rules.negative:
+                    down += count
+        return Votes(node.id, up, down, activity)
+
+    def top_keys(self, order: Order, pinned: bool, now: int) -> list[SortKey]:
+        """
+        Return the keys of the live top level in *order*, ascending; not to be changed.
+
+        Complexity: O(1) for an order that was asked for before, O(n log n) the first time; "hot" anew for each *now* and each change.
+        """
+        if order == "hot":
+            if self._hot is None or self._hot[:2] != (now, pinned):
+                keys = sorted(self.top_key(self._nodes[id], order, pinned, now) for id in self._top.children)
+                self._hot = (now, pinned, keys)
+            return self._hot[2]
+        kept = self._sorted.get((order, pinned))
+        if kept is None:
+            kept = self._sorted[order, pinned] = _Sorted(
+                {id: self.top_key(self._nodes[id], order, pinned, 0) for id in self._top.children}
+            )
+        return kept.keys
+
+    def flat_key(self, node: Node, order: Order, now: int) -> SortKey:
+        """Return where *node* belongs in *order* among all comments, the tree apart."""
+        return key(order, self._votes_of(node, node.id), now=now)
+
+    def flat_keys(self, order: Order, now: int) -> list[SortKey]:
+        """
+        Return the keys of all comments that the public sees, in *order*, ascending; not to be changed.
+
+        Complexity: O(n log n) after a change, O(1) then.
+        """
+        name = f"hot {now}" if order == "hot" else order
+        if name not in self._flat:
+            shown = (node for node in self._nodes.values() if node.shown)
+            self._flat = {name: sorted(self.flat_key(node, order, now) for node in shown)}
+        return self._flat[name]
+
+    def _rerank(self, node: Node) -> None:
+        """Bring a top-level node to its place in every order that is kept."""
+        self._hot = None
+        self._flat.clear()
+        if node.parent is not self._top:
+            return
+        for (order, pinned), kept in self._sorted.items():
+            kept.put(node.id, self.top_key(node, order, pinned, 0) if node.live else None)
+
+    # --- activity -------------------------------------------------------------------------------------------------------------
+
+    def _activities(self) -> dict[str, str]:
+        """Return the largest id that the public sees under each top-level node; kept up once it was asked for."""
+        if self._activity is None:
+            self._activity = {}
+            for id, node in self._nodes.items():
+                if node.shown:
+                    self._note_activity(self._root(node), id)
+        return self._activity
+
+    def _note_activity(self, root: Node, id: str) -> None:
+        if self._activity is not None and id > self._activity.get(root.id, ""):
+            self._activity[root.id] = id
+
+    def _forget_activity(self, root: Node, id: str) -> None:
+        """Look for the next largest, if it was *id* that is no longer seen. Complexity: O(nodes under the root)."""
+        if self._activity is None or self._activity.get(root.id) != id:
+            return
+        del self._activity[root.id]
+        below = [root]
+        while below:
+            node = below.pop()
+            if node.shown:
+                self._note_activity(root, node.id)
+            below.extend(self._nodes[child] for child in node.children)
+
+    def _root(self, node: Node) -> Node:
+        """Return the top-level ancestor of *node*, shortening the way for the next time (path halving; Tarjan & van Leeuwen 1984)."""
+        while node.home is not None and node.home is not self._top:
+            above = node.home
+            if above.home is not None and above.home is not self._top:
+                node.home = above.home
+            node = above
+        return node
+
+    # --- keeping up -----------------------------------------------------------------------------------------------------------
+
+    def absorb(self, cell: str, event: Event, before: Event | None) -> bool:
+        """
+        Take in that *event* now stands in a cell in the place of *before*; return False if the outline must be made anew.
+
+        Complexity: O(log n), and O(facts about the comment) for all but new comments and reactions.
+        """
+        if isinstance(event, CommentPosted):
+            return self._absorb_posted(cell, event, before)
+        if cell == "person" or (cell == "suggested" and before is not None):
+            return False
+        if isinstance(event, CorrectionSuggested):
+            self._add_correction(event)
+        elif isinstance(event, ReactionGiven | ReactionWithdrawn):
+            self._absorb_reaction(event, before)
+        elif cell.startswith("locked"):
+            self.locks = Locks(self._state.cells(""), self.rules)
+        elif event.target:
+            self._rejudge(event.target)
+        return True
+
+    def _absorb_posted(self, cell: str, event: CommentPosted, before: Event | None) -> bool:
+        if before is not None or event.id in self._corrections:
+            return False
+        if cell == "posted":
+            self._add(event)
+        elif self.comment(event.id) is not None:
+            self._rejudge(event.id)
+        return True
+
+    def _absorb_reaction(self, event: ReactionGiven | ReactionWithdrawn, before: Event | None) -> None:
+        node = self.comment(event.comment)
+        if node is None or event.actor is None or event.kind not in self.rules.kinds:
+            return
+        cell = dict[Key, Event]()
+        kinds = rivals(event.kind, self.rules)
+        held = self._state.cells(event.comment)["reaction"]
+        for kind in kinds:
+            fact = held.get((event.actor.id, kind))
+            if fact is not None:
+                cell[event.actor.id, kind] = fact
+        for kind in kinds:
+            self._count_vote(node, kind, effective_reaction(cell, event.actor.id, kind, self.rules))
+        if before is None:
+            del cell[event.actor.id, event.kind]
+        else:
+            cell[event.actor.id, event.kind] = before
+        for kind in kinds:
+            self._count_vote(node, kind, effective_reaction(cell, event.actor.id, kind, self.rules), -1)
+        self._rerank(node)
+
+    @staticmethod
+    def _count_vote(node: Node, kind: str, effective: bool, by: int = 1) -> None:
+        if not effective:
+            return
+        count = node.votes.get(kind, 0) + by
+        if count:
+            node.votes[kind] = count
+        else:
+            node.votes.pop(kind, None)
+
+    def _rejudge(self, target: str) -> None:
+        node = self.comment(target)
+        if node is not None:
+            self._judge(node)
+        elif (standing := self.correction(target)) is not None:
+            self._note_waiting(target, standing)
+
+    def _add_correction(self, suggested: CorrectionSuggested) -> None:
+        standing = self.correction(suggested.id)
+        if standing is not None:
+            insort(self._corrections, suggested.id)
+            self._note_waiting(suggested.id, standing)
+
+    # --- the tree -------------------------------------------------------------------------------------------------------------
+
+    def _add(self, posted: CommentPosted) -> None:
+        """Give a comment its place, which a placeholder may have kept for it."""
+        parent = self._parent_of(posted)
+        node = self._nodes.get(posted.id)
+        if node is None:
+            node = self._nodes[posted.id] = Node(posted.id)
+        else:
+            self._leave_top(node)
+        node.posted = posted
+        node.votes = tally(self._state.cells(posted.id), self.rules)
+        self._attach(node, parent)
+        author = None if posted.actor is None else posted.actor.id
+        insort(self._by_author.setdefault(author, []), posted.id)
+        self._judge(node)
+
+    def _parent_of(self, posted: CommentPosted) -> Node:
+        if posted.parent is None:
+            return self._top
+        return self._place(posted.parent if posted.parent < posted.id else NIL)
+
+    def _place(self, id: str) -> Node:
+        """Return the node with this id, made as a placeholder if there is none."""
+        node = self._nodes.get(id)
+        if node is None:
+            node = self._nodes[id] = Node(id)
+            self._attach(node, self._top)
+        return node
+
+    def _attach(self, node: Node, parent: Node) -> None:
+        node.parent = node.home = parent
+        if not node.live:
+            insort(parent.buried, node.id)
+            return
+        self._gain(parent, node)
+        if self._activity is not None and node.id in self._activity and parent is not self._top:
+            root = self._root(node)
+            self._note_activity(root, self._activity.pop(node.id))
+            self._rerank(root)
+
+    def _leave_top(self, node: Node) -> None:
+        """Take a placeholder from the top level, where it stood."""
+        _remove(self._top.children if node.live else self._top.buried, node.id)
+        for kept in self._sorted.values():
+            kept.put(node.id, None)
+
+    def _gain(self, parent: Node, node: Node) -> None:
+        """Count a node that is live now among its parent's children; that may bring the parent to life, and so on up."""
+        while True:
+            was_live = parent.live
+            insort(parent.children, node.id)
+            above = parent.parent
+            if above is None or was_live:
+                break
+            node, parent = parent, above
+            _remove(parent.buried, node.id)
+        self._rerank(node)
+
+    def _lose(self, parent: Node, node: Node) -> None:
+        """Bury a node that is live no longer; that may bury the parent as well, and so on up."""
+        while True:
+            _remove(parent.children, node.id)
+            insort(parent.buried, node.id)
+            above = parent.parent
+            if above is None or parent.live:
+                break
+            node, parent = parent, above
+        self._rerank(node)
+
+    def _show(self, node: Node, shown: bool) -> None:
+        """Let the public see the comment, or no longer, and tell those above whom that concerns."""
+        parent = node.parent
+        if node.shown == shown or parent is None:
+            return
+        was_live = node.live
+        node.shown = shown
+        step = 1 if shown else -1
+        parent.replies += step
+        if node.posted is not None and node.posted.parent is None:
+            self._top_level += step
+        root = self._root(node)
+        if shown:
+            self._note_activity(root, node.id)
+            if not was_live:
+                _remove(parent.buried, node.id)
+                self._gain(parent, node)
+        else:
+            self._forget_activity(root, node.id)
+            if not node.live:
+                self._lose(parent, node)
+        self._rerank(root)
+
+    def _judge(self, node: Node) -> None:
+        """Bring what depends on the comment's standing up to date."""
+        posted = node.posted
+        if posted is None:
+            return
+        today = self._today.cells(node.id)
+        said = today["posted"][node.id,]
+        former = node.standing
+        standing = judge(today, said, self._horizons, self.rules)  # type: ignore[arg-type]  # this cell holds CommentPosted only
+        node.standing = standing
+        if former is not None:
+            self._places[former.place] -= 1
+        self._places[standing.place] += 1
+        node.pinned = is_pinned(self._state.cells(node.id), posted, self.rules)
+        if "erased" in standing.flags:
+            self.names.discard(node.id)
+        elif former is None and said.actor is not None:
+            self.names.add(node.id, said.actor)
+        if {"held", "removed"} & set(standing.flags) and not {"erased", "deleted"} & set(standing.flags):
+            self._withheld[node.id] = node
+        else:
+            self._withheld.pop(node.id, None)
+        self._note_waiting(node.id, standing)
+        self._show(node, standing.place == "total")
+        self._rerank(node)
+
+    def _note_waiting(self, id: str, standing: Standing) -> None:
+        gone = {"erased", "deleted", "removed"} & set(standing.flags)
+        if not gone and ("held" in standing.flags or standing.reported):
+            self._waiting[id] = standing
+        else:
+            self._waiting.pop(id, None)
+
+    # --- checking -------------------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Assert every invariant. For tests. Complexity: O(n log n)."""
+        fresh = Outline(self._state, self.rules)
+        assert self.counts() == fresh.counts(), (self.counts(), fresh.counts())
+        assert self._nodes.keys() >= fresh._nodes.keys()
+        for id, node in fresh._nodes.items():
+            mine = self._nodes[id]
+            assert (mine.children, mine.buried) == (node.children, node.buried), id
+            assert (mine.votes, mine.replies, mine.pinned) == (node.votes, node.replies, node.pinned), id
+            assert (mine.parent is None or node.parent is None) or mine.parent.id == node.parent.id, id
+            assert mine.standing == node.standing, id
+        for order, pinned in self._sorted:
+            assert self.top_keys(order, pinned, 0) == fresh.top_keys(order, pinned, 0), order
+        assert self._waiting == fresh._waiting
+        assert self._withheld.keys() == fresh._withheld.keys()
+        assert self._by_author == fresh._by_author
+        assert self._corrections == fresh._corrections

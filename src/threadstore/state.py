@@ -1,0 +1,225 @@
+"""
+The fold: a set of facts becomes the state of a thread.
+
+The state is made of cells (see `threadstore.events.REGISTERS`), kept per target: a comment, a correction, or the thread as a whole. Each
+fact is joined into its cells by itself alone, so folding is commutative, associative and idempotent: any order, any duplication, any
+batching and any exchange between replicas gives the same state.
+
+Laws:
+
+- The state depends on the set of facts only.
+- `apply` answers whether the state changed; applying again never changes it.
+- `merge` is a least upper bound: commutative, associative, idempotent.
+- Equal sets of events have equal digests; so have a full replica and a redacted one.
+- Nothing here refuses an event, reads a clock, or judges: whether a fact has effect is for the views to say, from the set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import chain
+from typing import Self
+
+from threadstore.codec import encode
+from threadstore.events import REGISTERS, Event, redact
+from threadstore.ids import NIL, time_of
+from threadstore.registers import Cell, join
+
+__all__ = ["Cells", "State"]
+
+Cells = dict[str, Cell]
+
+_NO_CELLS: Cells = {}
+
+
+class State:
+    """
+    What a set of facts about one thread amounts to. `threadstore.Thread` adds what readers see of it.
+
+    Args:
+        key: The thread's key; empty for a thread that takes the key of its first event.
+
+    Not safe for use by several Python threads at once without a lock.
+    """
+
+    __slots__ = ("_cells", "_complete", "_facts", "_today", "earliest", "key", "latest", "revision")
+
+    def __init__(self, key: str = "") -> None:
+        self.key = key
+        #: The place in the thread's stream that a store has read up to; 0 for a thread that comes from no store.
+        self.revision = 0
+        #: The largest id seen, whether or not its fact still stands; the nil id for an empty thread.
+        self.latest = NIL
+        #: The smallest id seen; empty for an empty thread.
+        self.earliest = ""
+        self._cells: dict[str, Cells] = {}
+        self._facts: dict[str, Event] = {}
+        self._complete = True
+        self._today: Self | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.key!r}: {len(self._facts)} facts>"
+
+    # --- changing -------------------------------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> bool:
+        """
+        Let one fact in, and return whether that changed the thread.
+
+        Raises:
+            TypeError: *event* is no event.
+            ValueError: It belongs to another thread.
+
+        Complexity: O(log n); an erased person and two facts under one id cost O(n) at the next view.
+        """
+        writes = REGISTERS.get(type(event))
+        if writes is None:
+            raise TypeError(f"an event is needed, not {type(event).__name__}")
+        self._admit(event)
+        cells = self._cells.setdefault(event.target, {}) if writes else _NO_CELLS
+        changed = False
+        for name, shape, key_of, when in writes:
+            if when is not None and not when(event):
+                continue
+            cell = cells.setdefault(name, {})
+            key = key_of(event)
+            before = cell.get(key)
+            if not join(shape, cell, key, event):
+                continue
+            changed = True
+            self._changed(name, event, before)
+        return changed
+
+    def _changed(self, cell: str, event: Event, before: Event | None) -> None:
+        """Take note that *event* now stands in a cell of its target, in the place of *before*. For subclasses that derive something."""
+
+    def _admit(self, event: Event) -> None:
+        if event.thread != self.key:
+            if self.key:
+                raise ValueError(f"event {event.id} is of thread {event.thread!r}, not of {self.key!r}")
+            self.key = event.thread
+        id = event.id
+        self._facts.setdefault(id, event)
+        if id > self.latest:
+            self.latest = id
+        if not self.earliest or id < self.earliest:
+            self.earliest = id
+
+    def merge(self, other: State) -> Self:
+        """
+        Let in all that *other* knows; return self.
+
+        Raises:
+            ValueError: *other* is another thread.
+
+        Complexity: O(m log n) for m facts of the other.
+        """
+        for event in list(other.facts()):
+            self.apply(event)
+        for event in list(other.standing_facts()):
+            self.apply(event)
+        self.key = self.key or other.key
+        self.latest = max(self.latest, other.latest)
+        if other.earliest and (not self.earliest or other.earliest < self.earliest):
+            self.earliest = other.earliest
+        self._complete = self._complete and other._complete
+        return self
+
+    # --- the facts ------------------------------------------------------------------------------------------------------------
+
+    def fact(self, id: str) -> Event | None:
+        """
+        Return the fact with this id if the thread was given it.
+
+        A thread that was restored from a snapshot knows the facts that still stand, and those that came later. Complexity: O(1).
+        """
+        return self._facts.get(id)
+
+    def facts(self) -> Iterator[Event]:
+        """Yield the facts that the thread was given, in no particular order."""
+        return iter(self._facts.values())
+
+    def standing_facts(self) -> Iterator[Event]:
+        """
+        Yield the facts that make up the state: those that no other has evicted, each as often as it stands in a cell.
+
+        Folding them gives an equal thread, so they serve as its snapshot. Complexity: O(n).
+        """
+        for cells in self._cells.values():
+            for cell in cells.values():
+                yield from cell.values()
+
+    def cells(self, target: str) -> Cells:
+        """Return the cells of a comment, a correction, or the thread as a whole (``""``); not to be changed."""
+        return self._cells.get(target, _NO_CELLS)
+
+    def targets(self) -> Iterator[str]:
+        """Yield all that some fact is about."""
+        return iter(self._cells)
+
+    def digest(self) -> str:
+        """
+        Return a hash (BLAKE2b, 128 bits, in hexadecimal) of the thread's state without its texts.
+
+        Equal sets of events have equal digests, and a redacted replica has that of a full one.
+
+        Complexity: O(n log n).
+        """
+        skeletons = {encode(redact(event)) for event in self.standing_facts()}
+        state = blake2b(self.key.encode(), digest_size=16)
+        for skeleton in sorted(skeletons):
+            state.update(len(skeleton).to_bytes(4, "big"))
+            state.update(skeleton)
+        return state.hexdigest()
+
+    @classmethod
+    def of(cls, events: Iterable[Event], *, key: str = "") -> Self:
+        """Return the state that *events* make; errors as for `apply`. Complexity: O(n)."""
+        state = cls(key)
+        apply = state.apply
+        for event in events:
+            apply(event)
+        return state
+
+    @classmethod
+    def restored(cls, key: str, events: Iterable[Event], *, revision: int, latest: str, earliest: str) -> Self:
+        """Return the thread that a snapshot of its standing facts was taken of."""
+        thread = cls.of(events, key=key)
+        thread.revision = revision
+        thread.latest = max(thread.latest, latest)
+        thread.earliest = min(thread.earliest, earliest) if thread.earliest else earliest
+        thread._complete = False
+        return thread
+
+    def as_of(self, moment: int) -> Self:
+        """
+        Return the thread as it stood at *moment* (Unix milliseconds, inclusive): its tree, reactions, counts, pins and locks.
+
+        Texts and what conceals them are always today's, so that nothing withheld since then comes back.
+
+        Raises:
+            ValueError: The thread was restored from a snapshot, which does not hold what was overwritten; ask its store.
+
+        Complexity: O(n).
+        """
+        if not self._complete:
+            raise ValueError("a thread restored from a snapshot does not know its past; use StoredThread.as_of")
+        known = chain(self.facts(), self.standing_facts())
+        return self.past(event for event in known if time_of(event.id) <= moment)
+
+    def past(self, events: Iterable[Event]) -> Self:
+        """Return the thread that only *events* had made, with this one's texts and concealment. Complexity: O(n)."""
+        thread = self.of(events, key=self.key)
+        thread.revision = self.revision
+        thread._today = self.today
+        return thread
+
+    def look_from(self, today: Self) -> None:
+        """Let a past take its texts and concealment from *today*, which may have grown since. Complexity: O(1)."""
+        self._today = today
+
+    @property
+    def today(self) -> Self:
+        """Return the thread whose texts and concealment hold: itself, unless it is a past of another."""
+        return self if self._today is None else self._today

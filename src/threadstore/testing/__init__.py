@@ -1,0 +1,1 @@
+"""What proves a history, a view or a log right: shipped, so that others can test theirs. Its rooms are imported one by one."""
