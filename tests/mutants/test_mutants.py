@@ -1,0 +1,138 @@
+"""
+Seeded mutants: the suite must see that each of these is wrong, so that the laws can not pass vacuously.
+
+A mutant is one small change to the source, made in a copy of the package, against which ``python -m threadstore.testing.prove`` then
+runs. The tier that finds it is told, and the cheapest one that should find it is named with each mutant.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "src" / "threadstore"
+
+
+class Mutant(NamedTuple):
+    """What is wrong, where, and how."""
+
+    says: str
+    tier: int
+    path: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    # --- registers and keys ---
+    Mutant("once keeps the largest id", 1, "registers.py", "return event.id < standing.id", "return event.id > standing.id"),
+    Mutant("latest keeps the smallest id", 1, "registers.py", "return event.id > standing.id", "return event.id < standing.id"),
+    Mutant("whoever comes last wins", 1, "registers.py", "(standing == event or not _WINS[shape](event, standing))", "standing == event"),
+    Mutant(
+        "of two facts under one id the first to come stays",
+        2,
+        "registers.py",
+        "        return event.id > standing.id\n    return _rank(event) > _rank(standing)",
+        "        return event.id > standing.id\n    return False",
+    ),
+    Mutant("edits share one key", 1, "events.py", 'Write("edited", Shape.LATEST, _by_writer)', 'Write("edited", Shape.LATEST, lambda event: ())'),
+    Mutant("deletions share one key", 1, "events.py", 'Write("deleted", Shape.ONCE, _by_writer)', 'Write("deleted", Shape.ONCE, lambda event: ())'),
+    Mutant("erasures share one key", 1, "events.py", 'Write("erased", Shape.ONCE, _by_writer)', 'Write("erased", Shape.ONCE, lambda event: ())'),
+    Mutant("decisions share one key", 1, "events.py", 'Write("decided", Shape.LATEST, _by_writer)', 'Write("decided", Shape.LATEST, lambda event: ())'),
+    Mutant("descriptions share one key", 1, "events.py", 'Write("described", Shape.LATEST, _by_writer)', 'Write("described", Shape.LATEST, lambda event: ())'),
+    Mutant("a mark is keyed by its id alone", 1, "events.py", "    return (event.id, event.writer)", "    return (event.id,)"),
+    # --- authority ---
+    Mutant("every role moderates", 1, "standing.py", "for event in cell.values() if rules.moderates(event.actor)]", "for event in cell.values()]"),
+    Mutant("anonymous equals anonymous", 1, "standing.py", "    return actor is not None and posted.actor is not None and actor.id == posted.actor.id", "    return (actor and actor.id) == (posted.actor and posted.actor.id)"),
+    Mutant("anybody deletes", 1, "standing.py", "any(is_author(event.actor, posted) for event in", "any(True for event in"),
+    Mutant("anybody edits", 1, "standing.py", "if is_author(edit.actor, posted) and not rules.moderates", "if not rules.moderates"),
+    Mutant("anybody erases a person", 1, "standing.py", "if rules.moderates(event.actor) or event.actor.id == event.person:", "if True:"),
+    Mutant("anybody marks", 1, "standing.py", 'return rules.moderates(mark.actor) or (flag == "spoiler" and is_author(mark.actor, posted))', "return True"),
+    Mutant("anonymous reactions count", 1, "standing.py", "if actor is None or kind not in rules.kinds", "if kind not in rules.kinds"),
+    # --- flags ---
+    Mutant("a cancel takes down marks that it had not seen", 1, "standing.py", '(lifted if reach.get(mark.id, "") > mark.id else up)', "(lifted if reach else up)"),
+    Mutant("a cancel reaches marks that come later", 2, "standing.py", '(lifted if reach.get(mark.id, "") > mark.id else up)', "(lifted if mark.id in reach else up)"),
+    Mutant("an author clears a moderator's spoiler mark", 1, "standing.py", "if not (is_author(mark.actor, posted) and own.get", "if not (own.get"),
+    Mutant("a moderator can not clear a spoiler", 1, "standing.py", "up, _ = _split(marks, _by_moderators(cancels, rules))", 'up, _ = _split(marks, [] if flag == "spoiler" else _by_moderators(cancels, rules))'),
+    Mutant("a lock never ends", 1, "standing.py", "any(lock < id and (end is None or end > id) for", "any(lock < id for"),
+    # --- texts ---
+    Mutant("an approval opens every later text", 1, "standing.py", "    opened = _opened(cells, text, rules) if lifted else {}", "    return []"),
+    Mutant("an approval opens whatever it saw", 1, "standing.py", " and event.seen == text.id  # type", "  # type"),
+    Mutant("an author's edit beats a moderator's unseen", 1, "standing.py", " and by_author.seen >= by_moderator.id:", ":"),
+    Mutant("a moderator's text needs approval", 1, "standing.py", "    if isinstance(text, CommentEdited) and rules.moderates(text.actor):\n        return []", "    if False:\n        return []"),
+    Mutant("erasing a person takes what they said since", 1, "standing.py", 'return event.actor is not None and event.id < horizons.get(event.actor.id, "")', "return event.actor is not None and event.actor.id in horizons"),
+    Mutant("an edit survives the erasure of its writer", 1, "standing.py", " or is_absorbed(text, horizons)", ""),
+    Mutant("a kind of an exclusive group counts beside the others", 2, "standing.py", "            return all(other is None or other.id <= mine.id for other in others)", "            return bool(others)"),
+    # --- the tree and the counts ---
+    Mutant("a void parent makes a root", 1, "outline.py", "        return self._place(posted.parent if posted.parent < posted.id else NIL)", "        return self._place(posted.parent) if posted.parent < posted.id else self._top"),
+    Mutant("an orphan becomes a root", 1, "outline.py", "        return self._place(posted.parent if", "        if posted.parent not in self._nodes:\n            return self._top\n        return self._place(posted.parent if"),
+    Mutant("counts forget where a comment was", 1, "outline.py", "            self._places[former.place] -= 1", "            pass"),
+    Mutant("reply counts only grow", 1, "outline.py", "        step = 1 if shown else -1", "        step = 1"),
+    Mutant("a changed vote is counted twice", 1, "outline.py", "effective_reaction(cell, event.actor.id, kind, self.rules), -1)", "effective_reaction(cell, event.actor.id, kind, self.rules), 0)"),
+    Mutant("orders do not hear of votes", 2, "outline.py", "self.rules), -1)\n        self._rerank(node)", "self.rules), -1)"),
+    Mutant("a comment that came home stays at the top level, too", 1, "outline.py", "        _remove(self._top.children if node.live else self._top.buried, node.id)", "        pass"),
+    Mutant("a tombstone keeps its childless place", 1, "outline.py", "                self._lose(parent, node)", "                pass"),
+    Mutant("the activity of what is hidden stays", 2, "outline.py", "            self._forget_activity(root, node.id)", "            pass"),
+    Mutant("a held comment is nobody's", 1, "outline.py", '        if {"held", "removed"} & set(standing.flags) and', "        if False and"),
+    Mutant("erasing a person is not noticed", 1, "outline.py", 'if cell == "person" or', "if"),
+    # --- what readers see ---
+    Mutant("a spoiler opens to its author", 1, "views.py", "            return self._reveal_all or posted.id in self._reveal", "            return self._reveal_all or posted.id in self._reveal or is_author(self.reader, posted)"),
+    Mutant("what is held opens to everybody", 1, "views.py", "            return self.moderates or is_author(self.reader, posted)", "            return True"),
+    Mutant("what is removed opens to nobody", 1, "views.py", 'return flag == "removed" and self.moderates', "return False"),
+    Mutant("a spoiler's body is only marked", 1, "views.py", "        body = None if concealed else text.body", "        body = None if tombstone else text.body"),
+    Mutant("a tombstone keeps its meta", 1, "views.py", "            meta={} if tombstone else", "            meta={} if False else"),
+    Mutant("a tombstone keeps its reactions", 1, "views.py", "            reactions={} if tombstone else", "            reactions={} if False else"),
+    Mutant("an erased comment keeps its author's name", 1, "views.py", "author=_shown_actor(said.actor, erased)", "author=said.actor"),
+    Mutant("a page repeats where the last one ended", 1, "views.py", "        start = 0 if after is None else bisect_right(keys, after)\n        more = sorted", "        start = 0 if after is None else bisect_right(keys, after) - 1\n        more = sorted"),
+    Mutant("replies begin one late", 1, "views.py", "        start = bisect_right(node.children, after)", "        start = bisect_right(node.children, after) + bool(after)"),
+    Mutant("the history shows what a view conceals", 2, "views.py", "    if lens.concealment(node.standing, posted) is not None:\n        return False", "    if False:\n        return False"),
+    Mutant("a past shows its own texts", 1, "state.py", "        thread._today = self.today", "        pass"),
+    # --- states and bytes ---
+    Mutant("the digest covers texts", 2, "state.py", "encode(redact(event)) for event in self.standing_facts()", "encode(event) for event in self.standing_facts()"),
+    Mutant("a snapshot is a prefix: it drops cancels", 1, "snapshots.py", "for fact in thread.standing_facts()}", 'for fact in thread.standing_facts() if not hasattr(fact, "cancels")}'),
+    Mutant("a snapshot drops orphans' facts", 1, "snapshots.py", "for fact in thread.standing_facts()}", 'for fact in thread.standing_facts() if "posted" in thread.cells(fact.target)}'),
+)
+
+
+def prove(package: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(package.parent), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "threadstore.testing.prove"],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def copied(tmp_path):
+    package = tmp_path / "mutated" / "threadstore"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    return package
+
+
+def test_the_unchanged_package_is_proved_right(copied, tmp_path):
+    """What catches the mutants finds nothing where nothing is wrong."""
+    proof = prove(copied, tmp_path)
+    assert (proof.returncode, proof.stdout) == (0, "tier 1: holds\ntier 2: holds\ntier 3: holds\n"), proof.stdout + proof.stderr
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.says)
+def test_the_mutant_is_caught(mutant, copied, tmp_path):
+    """Each seeded fault is found, and by the tier that is there for it."""
+    path = copied / mutant.path
+    source = path.read_text(encoding="utf-8")
+    assert source.count(mutant.old) == 1, f"{mutant.path} has changed: name the line that says it now"
+    path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+    proof = prove(copied, tmp_path)
+    assert proof.returncode == 1, f"nothing is found wrong though {mutant.says}"
+    assert proof.stdout.splitlines()[-1].startswith(f"tier {mutant.tier}:") or f"tier {mutant.tier}: " in proof.stdout, proof.stdout
