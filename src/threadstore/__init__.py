@@ -53,6 +53,7 @@ from threadstore.errors import (
     WrongRevision,
 )
 from threadstore.events import (
+    SUPPORT,
     Actor,
     CommentApproved,
     CommentDeleted,
@@ -73,7 +74,6 @@ from threadstore.events import (
     ReactionWithdrawn,
     ReportsResolved,
     Role,
-    SUPPORT,
     SpoilerCleared,
     SpoilerMarked,
     TextQuote,
@@ -87,14 +87,16 @@ from threadstore.ids import (
 )
 from threadstore.logs.protocol import (
     ANY,
-    EventLog,
     NONE,
+    Damage,
+    EventLog,
     Record,
 )
 from threadstore.policy import (
     Policy,
 )
 from threadstore.store import (
+    FeedItem,
     ThreadStore,
     open,
 )
@@ -108,6 +110,7 @@ from threadstore.thread import (
     fold,
 )
 from threadstore.viewmodel import (
+    SPOILER_NOTICE,
     CommentView,
     CorrectionView,
     Counts,
@@ -117,13 +120,12 @@ from threadstore.viewmodel import (
     QueueView,
     RepliesView,
     ReportView,
-    SPOILER_NOTICE,
     ThreadView,
 )
 
 __version__ = "0.1.0"
 
-__all__ = [
+__all__ = [  # noqa: RUF022  # as `sorted` has it, which needs no explanation
     "ANY",
     "Actor",
     "BodyTooLong",
@@ -150,12 +152,14 @@ __all__ = [
     "CorrectionView",
     "CorruptRecord",
     "Counts",
+    "Damage",
     "DataError",
     "DuplicateComment",
     "EditWindowClosed",
     "EmptyBody",
     "Event",
     "EventLog",
+    "FeedItem",
     "InvalidCursor",
     "ListView",
     "Mention",

@@ -153,7 +153,8 @@ class _Plan:
         get: Reads all of them from an event.
         write: Position in the record and conversion of the fields in `_TO_WIRE`.
         read: The conversion of each field; None if it has none.
-        defaults: What need not be written at the end of a record, by position; NODEFAULT for what is always written.
+        defaults: What is left out at the end of a record, by position; NODEFAULT for what is always written.
+        least: How many values are always written.
     """
 
     kind: type[e.Event]
@@ -163,10 +164,13 @@ class _Plan:
     write: tuple[tuple[int, Callable[[Any], Any]], ...]
     read: tuple[Callable[[Any], Any] | None, ...]
     defaults: tuple[Any, ...]
+    least: int
 
 
 def _plan(kind: type[e.Event], head: tuple[Any, ...], names: tuple[str, ...]) -> _Plan:
-    default = {field.name: field.default for field in fields(kind)} | {"cancels": []}
+    # An event that exists has a `seen`, so its default is never written and never left out.
+    default = {field.name: field.default for field in fields(kind)} | {"cancels": [], "seen": NODEFAULT}
+    defaults = [NODEFAULT] * _ENVELOPE + [default[name] for name in names[_ENVELOPE - len(head) :]]
     return _Plan(
         kind=kind,
         head=head,
@@ -174,16 +178,19 @@ def _plan(kind: type[e.Event], head: tuple[Any, ...], names: tuple[str, ...]) ->
         get=attrgetter(*names),
         write=tuple((index, _TO_WIRE[name]) for index, name in enumerate(names, len(head)) if name in _TO_WIRE),
         read=tuple(map(_FROM_WIRE.get, names)),
-        defaults=(NODEFAULT,) * _ENVELOPE + tuple(default[name] for name in names[_ENVELOPE - len(head) :]),
+        defaults=tuple(defaults),
+        least=max(index for index, value in enumerate(defaults, 1) if value is NODEFAULT),
     )
 
 
 _ENVELOPE: Final = 5  # kind, schema, id, thread, actor
-_PLANS: Final[Mapping[type[e.Event], _Plan]] = {
-    kind: _plan(kind, (kind.__struct_config__.tag, SCHEMA), ("id", "thread", "actor", *names)) for kind, names in FIELDS.items()
+_BY_TAG: Final[Mapping[str, _Plan]] = {
+    tag: _plan(kind, (tag, SCHEMA), ("id", "thread", "actor", *names))
+    for kind, names in FIELDS.items()
+    for tag in [str(kind.__struct_config__.tag)]
 }
-_BY_TAG: Final[Mapping[str, _Plan]] = {plan.head[0]: plan for plan in _PLANS.values()}
 _UNKNOWN: Final = _plan(e.UnknownEvent, (), ("kind", "schema", "id", "thread", "actor"))
+_BY_KIND: Final[Mapping[type[e.Event], _Plan]] = {plan.kind: plan for plan in (*_BY_TAG.values(), _UNKNOWN)}
 
 
 # --- encoding -----------------------------------------------------------------------------------------------------------------
@@ -193,9 +200,14 @@ def encode(event: e.Event) -> bytes:
     """
     Return the canonical bytes of *event*.
 
+    Raises:
+        TypeError: *event* is of no kind in the registry.
+
     Complexity: O(size of the event).
     """
-    plan = _PLANS.get(type(event), _UNKNOWN)
+    plan = _BY_KIND.get(type(event))
+    if plan is None:
+        raise TypeError(f"{type(event).__name__} is no kind of event")
     values = [*plan.head, *plan.get(event)]
     for index, to_wire in plan.write:
         values[index] = to_wire(values[index])
@@ -236,6 +248,8 @@ def _decode(data: bytes) -> e.Event:
     plan = _BY_TAG.get(values[0], _UNKNOWN)
     if values[1] != SCHEMA and plan is not _UNKNOWN:
         return _decode_old(plan, values, data)
+    if len(values) < plan.least:
+        raise ValueError(_MISSING)
     if len(values) > len(plan.defaults):
         return _decode_with_extra(plan, values, data)
     if values[-1] == plan.defaults[len(values) - 1] or _encoder.encode(values) != data:
@@ -284,6 +298,8 @@ def _decode_old(plan: _Plan, values: Values, data: bytes) -> e.Event:
     if _encoder.encode(values) != data:
         raise ValueError(_NOT_CANONICAL)
     lifted = [*values[:_ENVELOPE], *_lift(tag, schema, values[_ENVELOPE:])]
+    if len(lifted) < plan.least:
+        raise ValueError(_MISSING)
     if len(lifted) > len(plan.defaults):
         raise ValueError(f"it has more fields than a {tag!r} of schema {schema}")
     return _event(plan, lifted)
@@ -294,7 +310,7 @@ def _decode_old(plan: _Plan, values: Values, data: bytes) -> e.Event:
 
 def _post(
     _tag: str, _schema: int, id: Any, thread: Any, actor: Any,
-    parent: Any = None, spoiler: Any = False, held: Any = False, at: Any = None, body: Any = None, meta: Any = None,
+    parent: Any, spoiler: Any, held: Any, at: Any, body: Any, meta: Any = None,
 ) -> e.CommentPosted:  # fmt: skip
     return e.CommentPosted(
         id=from_bytes(id),
@@ -309,14 +325,13 @@ def _post(
     )
 
 
-def _reaction(
-    _tag: str, _schema: int, id: Any, thread: Any, actor: Any, comment: Any = None, kind: Any = e.SUPPORT
-) -> e.ReactionGiven:
+def _reaction(_tag: str, _schema: int, id: Any, thread: Any, actor: Any, comment: Any, kind: Any = e.SUPPORT) -> e.ReactionGiven:
     return e.ReactionGiven(id=from_bytes(id), thread=thread, actor=_actor(actor), comment=from_bytes(comment), kind=kind)
 
 
 _QUICK: Final[Mapping[str, Callable[..., e.Event]]] = {"comment.posted": _post, "reaction.given": _reaction}
 _NOT_CANONICAL: Final = "it is not in canonical form"
+_MISSING: Final = "fields are missing"
 
 
 # --- old schemas --------------------------------------------------------------------------------------------------------------

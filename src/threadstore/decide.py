@@ -82,7 +82,7 @@ class Decision(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """An event that has no id yet. *replaced* are the ids that it takes the place of: below its own, or it would have no effect."""
+    """An event that has no id yet; it must be above those *replaced*, or it would have no effect."""
 
     kind: type[e.Event]
     fields: Mapping[str, Any]
@@ -119,7 +119,10 @@ def resolve(command: c.Command, thread: Thread, *, policy: Policy, now: int, min
     Return what *command* comes to, with the id to answer the caller with; errors as for `decide`.
 
     Args:
-        command, thread, policy, now: As for `decide`.
+        command: As for `decide`, like the next three.
+        thread: The conversation.
+        policy: What the application allows.
+        now: The moment.
         mint: Where ids come from that the command does not bring; by default they are derived.
     """
     if thread.key and command.thread != thread.key:
@@ -201,9 +204,7 @@ def is_same_request(command: c.Command, event: e.Event) -> bool:
         return False
     forgotten = e.text_fields(type(event)) if e.is_redacted(event) else frozenset()
     asked = {name: getattr(command, name) for name in command.__struct_fields__ if name not in ("id", "by")}
-    return all(
-        _FILLED_IN.get(name, _same)(value, getattr(event, name)) for name, value in asked.items() if name not in forgotten
-    )
+    return all(_FILLED_IN.get(name, _same)(value, getattr(event, name)) for name, value in asked.items() if name not in forgotten)
 
 
 def _repeated(command: c.Command, known: e.Event) -> Decision:
@@ -220,14 +221,14 @@ def _give_ids(
 ) -> tuple[e.Event, ...]:
     """Return the drafts as events: the first with the command's id or a new one, the others with ids that derive from it."""
     first = drafts[0]
-    above = max(thread.latest, _floor(first))
+    floor = _floor(first)
     if command.id is not None:
-        _check_given(command.id, _floor(first), policy, now)
+        _check_given(command.id, floor, policy, now)
         id = command.id
     elif mint is not None:
-        id = mint(above)
+        id = mint(max(floor, thread.latest))
     else:
-        id = id_for(now, encode(_make(first, _ANY_ID, command.thread)), after=above)
+        id = id_for(now, encode(_make(first, _ANY_ID, command.thread)), after=max(floor, thread.latest))
     made = [_make(first, id, command.thread)]
     for number, draft in enumerate(drafts[1:], 1):
         after = max(made[-1].id, _floor(draft))
@@ -236,6 +237,7 @@ def _give_ids(
 
 
 _ANY_ID: Final = make_id(0, 0, 0)
+_NO_BOUND: Final = 1 << 62
 
 
 def _make(draft: Draft, id: str, thread: str) -> e.Event:
@@ -245,8 +247,9 @@ def _make(draft: Draft, id: str, thread: str) -> e.Event:
 def _floor(draft: Draft) -> str:
     """Return the largest id that the draft refers to or replaces."""
     fields = draft.fields
-    named: list[str] = [fields[name] for name in ("parent", "comment", "correction", "seen") if fields.get(name)]
-    return max(NIL, *named, *fields.get("cancels", ()), *draft.replaced)
+    below: list[str] = [NIL, *draft.replaced, *fields.get("cancels", ())]
+    below += [fields[name] for name in ("parent", "comment", "correction", "seen") if fields.get(name)]
+    return max(below)
 
 
 def _check_given(id: str, floor: str, policy: Policy, now: int) -> None:
@@ -382,7 +385,7 @@ class _Deciding:
 
     @staticmethod
     def _bounded(field: str, text: str, limit: int) -> None:
-        e.check_text(text, field, max(limit, len(text)))
+        e.check_text(text, field, _NO_BOUND)
         if len(text) > limit:
             raise BodyTooLong(field, len(text), limit)
 
@@ -418,10 +421,15 @@ class _Deciding:
         _check_skew(check_id(seen, "seen"), self.policy, self.now)
         return seen
 
-    def _standing_id(self, cell: str, target: str, otherwise: str) -> str:
-        """Return the id of a moderator's latest fact in a cell of *target*."""
-        facts = self.thread.cells(target).get(cell, {}).values()
-        return max((fact.id for fact in facts if self.rules.moderates(fact.actor)), default=otherwise)
+    def _last_cancel(self, flag: str, target: str, otherwise: str, posted: e.Event | None = None) -> str:
+        """Return the id of the last cancel of a flag by a moderator or, given what was *posted*, by its author."""
+        cancels = self.thread.cells(target).get(f"{flag}.cancel", {}).values()
+        effective = (
+            cancel.id
+            for cancel in cancels
+            if self.rules.moderates(cancel.actor) or (posted is not None and is_author(cancel.actor, posted))
+        )
+        return max(effective, default=otherwise)
 
     # --- comments -------------------------------------------------------------------------------------------------------------
 
@@ -495,10 +503,10 @@ class _Deciding:
             return text.id
         seen = self._seen(command.seen, text.id)
         edits = self.thread.cells(command.comment).get("edited", {}).values()
-        by_moderators = [edit.id for edit in edits if self.rules.moderates(edit.actor)]
-        if not self._moderates() and seen < max(by_moderators, default=NIL):
-            raise StaleId(seen, max(by_moderators))
-        replaced = by_moderators + [edit.id for edit in edits if is_author(edit.actor, posted)]
+        by_moderators = max((edit.id for edit in edits if self.rules.moderates(edit.actor)), default=NIL)
+        if not self._moderates() and seen < by_moderators:
+            raise StaleId(seen, by_moderators)
+        replaced = [by_moderators, *(edit.id for edit in edits if is_author(edit.actor, posted))]
         return self._draft(e.CommentEdited, replaced=replaced, comment=command.comment, body=command.body, seen=seen)
 
     def _check_edit_window(self, posted: e.CommentPosted) -> None:
@@ -546,14 +554,10 @@ class _Deciding:
             return max(mark.id for mark in up) if up else self._draft(e.SpoilerMarked, comment=command.comment)
         within_reach = [mark.id for mark in up if self._moderates() or is_author(mark.actor, posted)]
         self._require(bool(within_reach) or not up)
-        return self._cancel(e.SpoilerCleared, command, within_reach, "spoiler")
-
-    def _cancel(self, kind: type[e.Event], command: c.Cancelling, up: Iterable[str], flag: str) -> Drafts | str:
-        """Take down those of the marks that are up that the command names, or all."""
-        named = _chosen(command.cancels, up)
+        named = _chosen(command.cancels, within_reach)
         if not named:
-            return self._standing_id(f"{flag}.cancel", command.comment, command.comment)
-        return self._draft(kind, comment=command.comment, cancels=named)
+            return self._last_cancel("spoiler", command.comment, command.comment, posted)
+        return self._draft(e.SpoilerCleared, comment=command.comment, cancels=named)
 
     def _report(self, command: c.Report) -> Drafts | str:
         self._require(self.by is not None or self.policy.anonymous)
@@ -580,7 +584,10 @@ class _Deciding:
     def _resolve_reports(self, command: c.ResolveReports) -> Drafts | str:
         self._require(self._moderates())
         _, standing = self._target(command.comment)
-        return self._cancel(e.ReportsResolved, command, [mark.id for mark in standing.reported], "reported")
+        named = _chosen(command.cancels, (mark.id for mark in standing.reported))
+        if not named:
+            return self._last_cancel("reported", command.comment, command.comment)
+        return self._draft(e.ReportsResolved, comment=command.comment, cancels=named)
 
     # --- moderation -----------------------------------------------------------------------------------------------------------
 
@@ -605,8 +612,9 @@ class _Deciding:
         opening = self._opening(command, posted, standing, "held")
         reports = _chosen(command.cancels, (mark.id for mark in standing.reported))
         if opening is None and not reports:
-            return self._standing_id("held.cancel", command.comment, command.comment)
-        fields = opening or {"comment": command.comment, "cancels": (), "seen": standing.text.id}
+            return self._last_cancel("held", command.comment, command.comment)
+        seen = self._seen(command.seen, standing.text.id)
+        fields = opening or {"comment": command.comment, "cancels": (), "seen": seen}
         drafts = self._draft(e.CommentApproved, **fields)
         if reports:
             drafts += self._draft(e.ReportsResolved, comment=command.comment, cancels=reports)
@@ -618,7 +626,7 @@ class _Deciding:
         self._must_not_be(command.comment, standing, "erased", "deleted")
         opening = self._opening(command, posted, standing, "removed")
         if opening is None:
-            return self._standing_id("removed.cancel", command.comment, command.comment)
+            return self._last_cancel("removed", command.comment, command.comment)
         return self._draft(e.CommentRestored, **opening)
 
     def _opening(self, command: c.Opening, posted: e.Event, standing: Standing, flag: str) -> dict[str, Any] | None:
@@ -637,8 +645,10 @@ class _Deciding:
     def _unpin(self, command: c.Unpin) -> Drafts | str:
         self._require(self._moderates())
         _, posted, _ = self._comment(command.comment)
-        up = cancellable(self.thread.cells(command.comment), "pinned", posted, self.rules)
-        return self._cancel(e.CommentUnpinned, command, up, "pinned")
+        named = _chosen(command.cancels, cancellable(self.thread.cells(command.comment), "pinned", posted, self.rules))
+        if not named:
+            return self._last_cancel("pinned", command.comment, command.comment)
+        return self._draft(e.CommentUnpinned, comment=command.comment, cancels=named)
 
     def _lock(self, command: c.Lock | c.Unlock) -> Drafts | str:
         self._require(self._moderates())
@@ -648,7 +658,7 @@ class _Deciding:
             return up[-1] if up else self._draft(e.ThreadLocked, reason=command.reason)
         named = _chosen(command.cancels, up)
         if not named:
-            return self._standing_id("locked.cancel", "", NIL)
+            return self._last_cancel("locked", "", NIL)
         return self._draft(e.ThreadUnlocked, cancels=named)
 
     def _describe(self, command: c.Describe) -> Drafts | str:
@@ -656,13 +666,16 @@ class _Deciding:
         self._bounded("title", command.title, self.policy.max_reason)
         self._bounded("url", command.url, e.MAX_URL)
         fields = {"title": command.title, "url": command.url, "article_version": command.article_version}
-        former = description(self.thread.cells(""), self.rules)
+        return self._say_anew(e.ThreadDescribed, description(self.thread.cells(""), self.rules), fields)
+
+    def _say_anew(self, kind: type[e.Event], former: e.Event | None, fields: Mapping[str, str]) -> Drafts | str:
+        """Say something in the place of *former*, unless that says the same already."""
         if former is None:
-            return self._draft(e.ThreadDescribed, **fields)
+            return self._draft(kind, **fields)
         forgotten = is_absorbed(former, self.outline.horizons)
         if not forgotten and all(getattr(former, name) == value for name, value in fields.items()):
             return former.id
-        return self._draft(e.ThreadDescribed, replaced=[former.id], **fields)
+        return self._draft(kind, replaced=[former.id], **fields)
 
     # --- corrections ----------------------------------------------------------------------------------------------------------
 
@@ -687,13 +700,11 @@ class _Deciding:
             raise CorrectionNotFound(command.thread, command.correction)
         self._must_not_be(command.correction, standing, "erased", "deleted", "removed")
         self._bounded("note", command.note, self.policy.max_reason)
-        fields = {"correction": command.correction, "outcome": command.outcome, "note": command.note}
         former = current_decision(self.thread.cells(command.correction), self.rules)
-        if former is None:
-            return command.correction if command.outcome == "reopened" else self._draft(e.CorrectionDecided, **fields)
-        if all(getattr(former, name) == value for name, value in fields.items()):
-            return former.id
-        return self._draft(e.CorrectionDecided, replaced=[former.id], **fields)
+        if former is None and command.outcome == "reopened":
+            return command.correction
+        fields = {"correction": command.correction, "outcome": command.outcome, "note": command.note}
+        return self._say_anew(e.CorrectionDecided, former, fields)
 
     # --- erasure --------------------------------------------------------------------------------------------------------------
 

@@ -674,7 +674,7 @@ REGISTERS: Final[Mapping[type[Event], tuple[Write, ...]]] = {
     UnknownEvent: (),
 }
 
-
+#: What no `UnknownEvent` may be called: its bytes would be read as something that it is not.
 _TAGS: Final = frozenset(str(kind.__struct_config__.tag) for kind in REGISTERS if kind is not UnknownEvent)
 
 

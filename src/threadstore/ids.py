@@ -198,8 +198,7 @@ class HybridClock:
         ms = min(max(self._now(), 0), MAX_MILLIS)
         fresh = (ms << _COUNTER_BITS) | self._random(_COUNTER_BITS - 1)
         tick = fresh if ms > self._last >> _COUNTER_BITS else self._last + 1
-        if after != NIL:
-            tick = max(tick, _tick(after) + 1)
+        tick = max(tick, _tick(after) + 1)
         minted = _id_at(tick, self._random(_RANDOM_BITS))
         self._last = tick
         return minted

@@ -17,7 +17,8 @@ Laws: `absorb` leaves the outline equal to a new one; counts equal a recount of 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 from threadstore.events import (
@@ -51,8 +52,6 @@ from threadstore.viewmodel import Counts
 __all__ = ["Node", "Outline", "SortKey"]
 
 SortKey = tuple[int | str, ...]
-
-_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Node:
@@ -125,6 +124,7 @@ class Outline:
         self.rules = rules
         self._state = state
         self._today = state.today
+        self._changes = self._today.changes
         self._top = Node("")
         self._nodes: dict[str, Node] = {}
         self._places = {"total": 0, "pending": 0, "hidden": 0}
@@ -155,6 +155,12 @@ class Outline:
             self._add_correction(suggested)
 
     # --- reading --------------------------------------------------------------------------------------------------------------
+
+    @property
+    def outdated(self) -> bool:
+        """Return whether it was made of a past, and what is known today has changed since."""
+        today = self._state.today
+        return today is not self._state and (today is not self._today or today.changes != self._changes)
 
     @property
     def top(self) -> Node:
@@ -220,25 +226,31 @@ class Outline:
             yield above
             above = above.parent
 
-    def opened_to(self, reader: Actor | None, *, moderates: bool) -> frozenset[str]:
+    def opened_to(self, reader: Actor | None, *, moderates: bool) -> list[Node]:
         """
-        Return the buried nodes that this reader sees all the same, with the buried nodes above them.
+        Return the withheld comments that this reader sees all the same.
 
         Moderators see what was removed or is held; authors see their own while it is held.
 
-        Complexity: O(withheld comments and their depth).
+        Complexity: O(withheld comments).
         """
-        if not self._withheld or (reader is None and not moderates):
-            return _NOBODY
-        opened: set[str] = set()
-        for node in self._withheld.values():
-            if not moderates and not self._is_own_held(node, reader):
-                continue
-            climber: Node | None = node
-            while climber is not None and climber is not self._top and not climber.live and climber.id not in opened:
-                opened.add(climber.id)
-                climber = climber.parent
-        return frozenset(opened)
+        if reader is None and not moderates:
+            return []
+        return [node for node in self._withheld.values() if moderates or self._is_own_held(node, reader)]
+
+    def unburied(self, nodes: Iterable[Node]) -> frozenset[str]:
+        """
+        Return the ids of those *nodes* that are buried, and of the buried nodes above them: what a page must dig up to show them.
+
+        Complexity: O(nodes and their depth).
+        """
+        ids: set[str] = set()
+        for node in nodes:
+            for place in chain((node,), self.ancestors(node)):
+                if place.live or place.id in ids:
+                    break
+                ids.add(place.id)
+        return frozenset(ids)
 
     @staticmethod
     def _is_own_held(node: Node, reader: Actor | None) -> bool:
@@ -370,7 +382,7 @@ class Outline:
             return False
         if cell == "posted":
             self._add(event)
-        elif self.comment(event.id) is not None:
+        else:
             self._rejudge(event.id)
         return True
 
@@ -514,8 +526,7 @@ class Outline:
     def _judge(self, node: Node) -> None:
         """Bring what depends on the comment's standing up to date."""
         posted = node.posted
-        if posted is None:
-            return
+        assert posted is not None, node.id
         today = self._today.cells(node.id)
         said = today["posted"][node.id,]
         former = node.standing
@@ -527,7 +538,7 @@ class Outline:
         node.pinned = is_pinned(self._state.cells(node.id), posted, self.rules)
         if "erased" in standing.flags:
             self.names.discard(node.id)
-        elif former is None and said.actor is not None:
+        else:
             self.names.add(node.id, said.actor)
         if {"held", "removed"} & set(standing.flags) and not {"erased", "deleted"} & set(standing.flags):
             self._withheld[node.id] = node
@@ -550,7 +561,7 @@ class Outline:
         """Assert every invariant. For tests. Complexity: O(n log n)."""
         fresh = Outline(self._state, self.rules)
         assert self.counts() == fresh.counts(), (self.counts(), fresh.counts())
-        assert self._nodes.keys() >= fresh._nodes.keys()
+        assert self._nodes.keys() == fresh._nodes.keys()
         for id, node in fresh._nodes.items():
             mine = self._nodes[id]
             assert (mine.children, mine.buried) == (node.children, node.buried), id

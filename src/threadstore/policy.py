@@ -11,34 +11,53 @@ sizes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from attrs import field, frozen
-from attrs.validators import instance_of
+from attrs.validators import instance_of, is_callable, optional
 
+from threadstore.commands import Command
 from threadstore.events import MAX_BODY, MAX_KIND, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor, Role, check_key
 
-if TYPE_CHECKING:
-    from threadstore.commands import Command
-    from threadstore.thread import Thread
-
-__all__ = ["Policy", "Premoderation", "Rules", "Verdict"]
+__all__ = ["May", "Policy", "Premoderation", "Rules", "Screen", "Verdict"]
 
 Verdict = Literal["accept", "hold", "refuse"]
+
+
+class Screen(Protocol):
+    """Judges a text before it is written; *thread* is the `Thread` as it stands, to be read and not to be changed."""
+
+    def __call__(self, command: Command, thread: Any, /) -> Verdict:
+        """Return "accept", "hold" or "refuse"."""
+        ...
+
+
+class May(Protocol):
+    """Says whether a command that the rules allow is allowed here; *thread* as for `Screen`."""
+
+    def __call__(self, command: Command, thread: Any, /) -> bool:
+        """Return whether it is allowed."""
+        ...
+
+
 Premoderation = Literal["none", "anonymous", "newcomers", "all"]
 
 
+def _several(value: Any, what: str) -> frozenset[Any]:
+    if isinstance(value, str):
+        raise TypeError(f"{what} must be several texts, not one str")
+    return frozenset(value)
+
+
 def _roles(value: Any) -> frozenset[Role]:
-    roles = frozenset(value)
+    roles = _several(value, "roles")
     if unknown := roles - set(ROLES):
         raise ValueError(f"unknown roles: {', '.join(sorted(map(str, unknown)))}; there are {', '.join(ROLES)}")
     return roles
 
 
 def _kinds(value: Any) -> frozenset[str]:
-    if isinstance(value, str):
-        raise TypeError("kinds must be several texts, not one str")
-    kinds = frozenset(value)
+    kinds = _several(value, "kinds")
     for kind in kinds:
         check_key(kind, "a kind of reaction", MAX_KIND)
     return kinds
@@ -153,8 +172,8 @@ class Policy:
     moderators: frozenset[Role] = field(default=frozenset({"moderator", "system"}), converter=_roles)
     editors: frozenset[Role] = field(default=frozenset({"editor", "moderator", "system"}), converter=_roles)
     describers: frozenset[Role] = field(default=frozenset({"author", "editor", "moderator", "system"}), converter=_roles)
-    screen: Callable[[Command, Thread], Verdict] | None = None
-    may: Callable[[Command, Thread], bool] | None = None
+    screen: Screen | None = field(default=None, validator=optional(is_callable()))
+    may: May | None = field(default=None, validator=optional(is_callable()))
     rules: Rules = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

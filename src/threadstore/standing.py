@@ -289,8 +289,8 @@ def effective_reaction(reactions: Mapping[Key, Event], actor: str | None, kind: 
         return False
     if not rules.exclusive:
         return True
-    others = (reactions.get((actor, other)) for other in rivals(kind, rules))
-    return all(other is None or other.id <= mine.id for other in others)
+    others = ((reactions.get((actor, other)), other) for other in rivals(kind, rules))
+    return all(fact is None or (fact.id, other) <= (mine.id, kind) for fact, other in others)
 
 
 def tally(cells: Cells, rules: Rules) -> dict[str, int]:
@@ -324,11 +324,6 @@ class Locks:
     def up(self) -> list[str]:
         """Return the ids of the locks that are up."""
         return sorted(lock for lock, end in self._spans if end is None)
-
-    @property
-    def all(self) -> list[str]:
-        """Return the ids of all effective locks, lifted or not."""
-        return sorted(lock for lock, _ in self._spans)
 
     def cover(self, id: str) -> bool:
         """Return whether the event with this id came while the thread was locked."""

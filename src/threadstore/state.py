@@ -43,7 +43,7 @@ class State:
     Not safe for use by several Python threads at once without a lock.
     """
 
-    __slots__ = ("_cells", "_complete", "_facts", "_today", "earliest", "key", "latest", "revision")
+    __slots__ = ("_cells", "_complete", "_facts", "_today", "_twins", "changes", "earliest", "key", "latest", "revision")
 
     def __init__(self, key: str = "") -> None:
         self.key = key
@@ -53,8 +53,12 @@ class State:
         self.latest = NIL
         #: The smallest id seen; empty for an empty thread.
         self.earliest = ""
+        #: How often the state has changed.
+        self.changes = 0
         self._cells: dict[str, Cells] = {}
         self._facts: dict[str, Event] = {}
+        #: Other facts under ids that `_facts` has already.
+        self._twins: list[Event] = []
         self._complete = True
         self._today: Self | None = None
 
@@ -89,6 +93,7 @@ class State:
                 continue
             changed = True
             self._changed(name, event, before)
+        self.changes += changed
         return changed
 
     def _changed(self, cell: str, event: Event, before: Event | None) -> None:
@@ -100,7 +105,9 @@ class State:
                 raise ValueError(f"event {event.id} is of thread {event.thread!r}, not of {self.key!r}")
             self.key = event.thread
         id = event.id
-        self._facts.setdefault(id, event)
+        known = self._facts.setdefault(id, event)
+        if known is not event and known != event and event not in self._twins:
+            self._twins.append(event)
         if id > self.latest:
             self.latest = id
         if not self.earliest or id < self.earliest:
@@ -115,6 +122,8 @@ class State:
 
         Complexity: O(m log n) for m facts of the other.
         """
+        if self.key and other.key and self.key != other.key:
+            raise ValueError(f"{other.key!r} is another thread than {self.key!r}")
         for event in list(other.facts()):
             self.apply(event)
         for event in list(other.standing_facts()):
@@ -138,7 +147,7 @@ class State:
 
     def facts(self) -> Iterator[Event]:
         """Yield the facts that the thread was given, in no particular order."""
-        return iter(self._facts.values())
+        return chain(self._facts.values(), self._twins)
 
     def standing_facts(self) -> Iterator[Event]:
         """
@@ -205,8 +214,7 @@ class State:
         """
         if not self._complete:
             raise ValueError("a thread restored from a snapshot does not know its past; use StoredThread.as_of")
-        known = chain(self.facts(), self.standing_facts())
-        return self.past(event for event in known if time_of(event.id) <= moment)
+        return self.past(event for event in self.facts() if time_of(event.id) <= moment)
 
     def past(self, events: Iterable[Event]) -> Self:
         """Return the thread that only *events* had made, with this one's texts and concealment. Complexity: O(n)."""

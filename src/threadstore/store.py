@@ -1,11 +1,12 @@
 """
 `ThreadStore`: load, decide, append.
 
-A store keeps hot threads in memory, bounded by bytes, and brings one up to date with a tail read each time it is used, since other processes
-write too. Writers need no coordination: events commute. A cold thread starts from its snapshot, if it has one.
+A store keeps hot threads in memory (`threadstore.hot`) and brings one up to date with a tail read each time it is used, since
+other processes write too. Writers need no coordination: events commute. A cold thread starts from its snapshot, if it has one.
 
-Ids come from one hybrid clock per store, above every id that the thread has seen. An erasure that has effect is handed to the log in the same
-step as its event, and the thread's state in memory is dropped, so that it is read again without the words.
+Ids come from one hybrid clock per store, above every id that the thread has seen. An erasure that has effect is handed to the log
+in the same step as its event, and the thread's state in memory is dropped, so that it is read again without the words. An erasure
+that somebody else wrote does the same when it is read.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
-from itertools import groupby
-from threading import Condition, Lock, RLock
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from itertools import groupby, islice
+from threading import Condition, Lock
 from types import TracebackType
 from typing import Final, Self
 
@@ -25,26 +26,34 @@ import msgspec
 
 from threadstore import commands as c
 from threadstore.decide import is_same_request, resolve
-from threadstore.errors import ClockSkew, ConflictingEvent, MergeRefused, StoreUnavailable, ThreadStoreError
-from threadstore.events import Actor, Erasure, Event
-from threadstore.ids import HybridClock, time_of
+from threadstore.errors import ClockSkew, ConflictingEvent, MergeRefused, StoreError, StoreUnavailable, ThreadStoreError
+from threadstore.events import MAX_THREAD_KEY, REGISTERS, CommentPosted, Erasure, Event, check_key
+from threadstore.hot import Hot, HotThreads
+from threadstore.ids import NIL, HybridClock, time_of
 from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Damage, EventLog, Record, Snapshot
+from threadstore.logs.protocol import Damage, EventLog, Record, Revision, Snapshot
 from threadstore.logs.sqlite import SqliteLog
 from threadstore.policy import Policy
 from threadstore.snapshots import FINGERPRINT, restore, snapshot
 from threadstore.standing import erasure_of
-from threadstore.stored import StoredThread
+from threadstore.stored import By, Reveal, StoredThread, actor_of
 from threadstore.thread import Thread
+from threadstore.verify import verify_store
+from threadstore.viewmodel import CommentView, Counts, QueueView
 
-__all__ = ["ThreadStore", "open"]
+__all__ = ["FeedItem", "ThreadStore", "open"]
 
-#: A cold thread that had to fold more than this many events beyond its snapshot gets a new one.
+#: A thread that had to fold more than this many events beyond its snapshot, and as many as it holds, gets a new one.
 SNAPSHOT_AFTER: Final = 2_000
-#: What an event costs in memory beside its bytes, roughly (measured with tracemalloc on replies with one reaction each).
+#: What an event costs in memory beside its bytes, roughly (measured with tracemalloc on replies with one reaction each, viewed).
 _EVENT_OVERHEAD: Final = 1_000
+_CACHE_BYTES: Final = 64 << 20
 _MERGE_BATCH: Final = 10_000
+_CHUNK: Final = 1_000
 _POLL_SECONDS: Final = 0.05
+_POLICY: Final = Policy()
+
+Refusals = list[tuple[str, ThreadStoreError]]
 
 
 def _wall_clock() -> int:
@@ -54,9 +63,9 @@ def _wall_clock() -> int:
 def open(  # the word that users expect, as in dbm.open
     target: str | os.PathLike[str],
     *,
-    policy: Policy | None = None,
+    policy: Policy = _POLICY,
     durability: str = "full",
-    cache_bytes: int = 64 << 20,
+    cache_bytes: int = _CACHE_BYTES,
     now: Callable[[], int] = _wall_clock,
 ) -> ThreadStore:
     """
@@ -67,7 +76,7 @@ def open(  # the word that users expect, as in dbm.open
         policy: What the application allows; the default allows much.
         durability: What a returned write survives. "full": a loss of power; "normal": a crash of the process, and a loss of power
             up to the last moments; "off": a crash of the process.
-        cache_bytes: How much memory hot threads may take, roughly.
+        cache_bytes: How much memory hot threads may take, roughly. The one used last stays, whatever its size; 0 keeps none.
         now: The wall clock, in Unix milliseconds.
 
     Raises:
@@ -75,25 +84,35 @@ def open(  # the word that users expect, as in dbm.open
         UnsupportedSchema: A newer release wrote it.
         ValueError: An argument is out of range, or no log is known for the target.
     """
-    name = os.fspath(target)
-    if name == ":memory:":
-        log: EventLog = MemoryLog()
-    elif "://" in name:
-        raise ValueError(f"no log is known for {name.split('://')[0]!r}; give the path of a file, or ':memory:'")
-    else:
-        log = SqliteLog.open(name, durability=durability)
-    return ThreadStore(log, policy=policy, cache_bytes=cache_bytes, now=now)
+    log = _log_at(os.fspath(target), durability)
+    try:
+        return ThreadStore(log, policy=policy, cache_bytes=cache_bytes, now=now)
+    except BaseException:
+        log.close()
+        raise
 
 
-class _Hot:
-    """A thread in memory."""
+def _log_at(target: str, durability: str) -> EventLog:
+    if target == ":memory:":
+        return MemoryLog()
+    if "://" in target:
+        raise ValueError(f"no log is known for {target.partition('://')[0]!r}; give the path of a file, or ':memory:'")
+    return SqliteLog.open(target, durability=durability)
 
-    __slots__ = ("lock", "size", "thread")
 
-    def __init__(self, thread: Thread) -> None:
-        self.thread = thread
-        self.size = 0
-        self.lock = RLock()
+class FeedItem(msgspec.Struct, frozen=True):
+    """
+    One comment in a list over all threads, as one reader sees it.
+
+    Args:
+        thread: The key of its thread.
+        position: Where it is in the log: what `before=` takes.
+        comment: The comment, without its replies.
+    """
+
+    thread: str
+    position: int
+    comment: CommentView
 
 
 class ThreadStore:
@@ -101,9 +120,9 @@ class ThreadStore:
     Many threads in one log. Made by `threadstore.open`; may be shared by Python threads.
 
     Args:
-        log: Where the events live.
-        policy: What the application allows.
-        cache_bytes: How much memory hot threads may take, roughly.
+        log: Where the events live; the store closes it.
+        policy: What the application allows. Its hooks are called while their thread is locked.
+        cache_bytes: How much memory hot threads may take, roughly. The one used last stays, whatever its size; 0 keeps none.
         now: The wall clock, in Unix milliseconds.
         random: ``random(k)`` returns k random bits.
     """
@@ -112,20 +131,24 @@ class ThreadStore:
         self,
         log: EventLog,
         *,
-        policy: Policy | None = None,
-        cache_bytes: int = 64 << 20,
+        policy: Policy = _POLICY,
+        cache_bytes: int = _CACHE_BYTES,
         now: Callable[[], int] = _wall_clock,
         random: Callable[[int], int] = secrets.randbits,
     ) -> None:
         if type(cache_bytes) is not int or cache_bytes < 0:
             raise ValueError(f"cache_bytes must be an int of at least 0, not {cache_bytes!r}")
-        self.policy = Policy() if policy is None else policy
+        self.policy = policy
         self.log = log
+        self._now = now
+        self._random = random
         self._clock = HybridClock(now, random)
-        self._cache_bytes = cache_bytes
-        self._hot: OrderedDict[str, _Hot] = OrderedDict()
-        self._lock = Lock()
+        self._minting = Lock()
+        self._hot = HotThreads(cache_bytes)
         self._news = Condition()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on a {type(self.log).__name__}, threads in memory: {len(self._hot)}>"
 
     def __enter__(self) -> Self:
         return self
@@ -135,18 +158,24 @@ class ThreadStore:
 
     def close(self) -> None:
         """Free all resources; every write that returned is kept. Closing again does nothing."""
-        with self._lock:
-            self._hot.clear()
         self.log.close()
+        self._hot.close()
+        self._spread_news()
 
     def now(self) -> int:
         """Return the store's wall clock, in Unix milliseconds."""
-        return self._clock.now()
+        return self._now()
 
     # --- threads --------------------------------------------------------------------------------------------------------------
 
     def thread(self, key: str) -> StoredThread:
-        """Return the thread called *key*, which need not have any event yet. No I/O."""
+        """
+        Return the thread called *key*, which need not have any event yet. No I/O.
+
+        Raises:
+            TypeError, ValueError: *key* is no text, empty, too long or unsafe.
+        """
+        check_key(key, "thread", MAX_THREAD_KEY)
         return StoredThread(self, key)
 
     def threads(self) -> Iterator[str]:
@@ -160,55 +189,57 @@ class ThreadStore:
 
         Complexity: O(events that others wrote since the last use); O(n) for a cold thread.
         """
-        hot = self._lookup(key)
-        with hot.lock:
-            try:
-                self._catch_up(hot)
-                yield hot.thread
-            finally:
-                self._trim()
+        with self._up_to_date(key) as hot:
+            yield hot.thread
 
-    def _lookup(self, key: str) -> _Hot:
-        with self._lock:
-            hot = self._hot.get(key)
-            if hot is None:
-                hot = self._hot[key] = _Hot(Thread(key))
-            self._hot.move_to_end(key)
-            return hot
+    @contextmanager
+    def _up_to_date(self, key: str) -> Iterator[Hot]:
+        with self._hot.lend(key) as hot:
+            self._catch_up(hot)
+            yield hot
 
-    def _catch_up(self, hot: _Hot) -> None:
+    def _catch_up(self, hot: Hot) -> None:
         """Fold what the log holds beyond the thread's revision."""
-        thread = hot.thread
-        start = self._start_cold(hot) if thread.revision == 0 else thread.revision
-        thread = hot.thread
-        for record in self.log.read(thread.key, after=start):
-            event = record.event
-            if start and erasure_of(event, self.policy.rules) is not None:
-                hot.thread, hot.size = Thread(thread.key), 0
-                return self._catch_up(hot)
-            thread.apply(event)
-            thread.revision = record.revision
-            hot.size += _EVENT_OVERHEAD + 2 * len(record.data)
-        if thread.revision - start > SNAPSHOT_AFTER and start < thread.revision // 2:
-            self.log.store_snapshot(thread.key, Snapshot(FINGERPRINT, thread.revision, snapshot(thread)))  # type: ignore[arg-type]
+        if hot.thread.revision == 0:
+            self._start_cold(hot)
+        start = hot.thread.revision
+        if not self._read_on(hot):
+            hot.forget()
+            start = 0
+            self._read_on(hot)
+        if hot.thread.revision - start > max(SNAPSHOT_AFTER, start):
+            self._keep_snapshot(hot.thread)
 
-    def _start_cold(self, hot: _Hot) -> int:
-        """Restore a cold thread from its snapshot if it has one, and return the revision to read on from."""
-        kept = self.log.load_snapshot(hot.thread.key, FINGERPRINT)
-        restored = None if kept is None else restore(hot.thread.key, kept.revision, kept.state)
+    def _start_cold(self, hot: Hot) -> None:
+        """Restore a cold thread from its snapshot, if it has one."""
+        kept = self.log.load_snapshot(hot.key, FINGERPRINT)
+        restored = None if kept is None else restore(hot.key, kept.revision, kept.state)
         if kept is None or restored is None:
-            return 0
+            return
         hot.thread = restored
-        hot.size = 2 * len(kept.state) + _EVENT_OVERHEAD * sum(1 for _ in restored.facts())
-        return kept.revision
+        hot.size += 2 * len(kept.state) + _EVENT_OVERHEAD * sum(1 for _ in restored.facts())
 
-    def _trim(self) -> None:
-        """Let go of the threads used longest ago, until the others keep within the bound."""
-        with self._lock:
-            total = sum(hot.size for hot in self._hot.values())
-            while total > self._cache_bytes and len(self._hot) > 1:
-                _, cold = self._hot.popitem(last=False)
-                total -= cold.size
+    def _read_on(self, hot: Hot) -> bool:
+        """Fold the rest of the log; stop with False at an erasure of words that the thread may hold already."""
+        thread = hot.thread
+        is_cold = thread.latest == NIL
+        records = self.log.read(hot.key, after=thread.revision)
+        try:
+            for record in records:
+                event = record.event
+                if not is_cold and erasure_of(event, self.policy.rules) is not None:
+                    return False
+                thread.apply(event)
+                thread.revision = record.revision
+                hot.size += _EVENT_OVERHEAD + 2 * len(record.data)
+        except BaseException:
+            hot.forget()  # an event may be half applied
+            raise
+        return True
+
+    def _keep_snapshot(self, thread: Thread) -> None:
+        with suppress(StoreError):  # it is a shortcut only: the thread was read without it
+            self.log.store_snapshot(thread.key, Snapshot(FINGERPRINT, Revision(thread.revision), snapshot(thread)))
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -216,24 +247,31 @@ class ThreadStore:
         """
         Decide *command*, append what it comes to, and return the id of the event that it is named after.
 
-        A command that changes nothing returns the id of the fact that stands. A repeated request (the same `id`) returns its id at
-        once, whatever has changed since.
+        A command that changes nothing returns the id of the fact that stands. A repeated request (the same `id`) returns its id
+        at once, whatever has changed since.
 
         Raises:
             Rejected: The rules or the policy forbid it; nothing was stored.
             ConflictingEvent: Another fact bears the command's id.
             ClockSkew: The command's id lies too far in the future.
-            StoreError: The log failed; nothing was stored.
+            StoreError: The log failed; nothing was stored, unless it failed while it said so. Repeating it with an `id` is safe.
             TypeError, ValueError: A field can not be part of any event.
 
         Complexity: that of `decide`, and of one append.
         """
-        with self.using(command.thread) as thread:
-            if command.id is not None and thread.fact(command.id) is None and self._was_made(command, command.id):
-                return command.id
-            decision = resolve(command, thread, policy=self.policy, now=self._clock.now(), mint=self._mint)
-            if decision.events:
-                self._append(thread, decision.events)
+        with self._up_to_date(command.thread) as hot:
+            if command.id is not None and hot.thread.fact(command.id) is None and self._was_made(command, command.id):
+                return self._seen_through(command, command.id)
+            now = self._now()
+            decision = resolve(command, hot.thread, policy=self.policy, now=now, mint=partial(self._mint, now))
+            if not decision.events:
+                return self._seen_through(command, decision.id)
+            try:
+                self._append(hot, decision.events)
+            except ConflictingEvent:
+                # Another process may have made the same request since, and have filled in what it left open otherwise.
+                if command.id is None or not self._was_made(command, command.id):
+                    raise
         return decision.id
 
     def _was_made(self, command: c.Command, id: str) -> bool:
@@ -245,66 +283,86 @@ class ThreadStore:
             raise ConflictingEvent(id)
         return True
 
-    def _mint(self, after: str) -> str:
-        with self._lock:
-            return self._clock.mint(after=after)
+    def _seen_through(self, command: c.Command, id: str) -> str:
+        """
+        Return the *id* of what was done before, having seen to it that it was done to the end.
 
-    def _append(self, thread: Thread, events: Collection[Event]) -> None:
+        A process that is killed when it has stored an erasure leaves the words in the WAL. The log cuts it when it is told again.
+        """
+        if isinstance(command, c.Erase | c.ErasePerson):
+            done = [record.event for record in [self.log.find(id)] if record is not None]
+            self.log.redact(command.thread, self._erasures(done))
+        return id
+
+    def _mint(self, now: int, after: str) -> str:
+        """
+        Return a new id above *after* and above all that were minted before.
+
+        The clock starts afresh when it is ahead of the wall clock by more than clocks may differ. The wall clock was wrong, then,
+        and a thread that has ids of that time must go on above them; but no other thread should follow it there.
+        """
+        with self._minting:
+            minted = self._clock.mint(after=after)
+            if time_of(minted) > now + self.policy.max_clock_skew:
+                self._clock = HybridClock(self._now, self._random)
+                minted = self._clock.mint(after=after)
+            return minted
+
+    def _append(self, hot: Hot, events: Sequence[Event]) -> None:
+        """Store *events*; the thread takes them in when it is used next, with all that others write meanwhile."""
         erasures = self._erasures(events)
-        appended = self.log.append(thread.key, tuple(events), erasures=erasures)
+        self.log.append(hot.key, events, erasures=erasures)
         if erasures:
-            self._forget(thread.key)
-        else:
-            for event in events:
-                thread.apply(event)
-            if appended.revision - appended.new == thread.revision:
-                thread.revision = appended.revision
-        with self._news:
-            self._news.notify_all()
+            hot.forget()
+        self._spread_news()
 
     def _erasures(self, events: Iterable[Event]) -> list[Erasure]:
         found = (erasure_of(event, self.policy.rules) for event in events)
         return [erasure for erasure in found if erasure is not None]
 
-    def _forget(self, key: str) -> None:
-        with self._lock:
-            self._hot.pop(key, None)
+    def _spread_news(self) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    # --- merging --------------------------------------------------------------------------------------------------------------
 
     def merge(self, events: Iterable[Event]) -> int:
         """
         Take in another replica's events, of any threads, in bulk, and return how many were new.
 
-        Roles are believed: this is for replicas that the application trusts. Events are stored in batches; within one all is stored
-        or nothing.
+        Roles are believed: this is for replicas that the application trusts. Events are stored in batches, each thread's part of
+        a batch in one step. A merge that broke off may be repeated: what is stored already is not stored twice.
 
         Raises:
-            MergeRefused: Some events were refused and all others stored: `refused` names each with its error, `ConflictingEvent` or
-                `ClockSkew`. A refused event may be offered again; what is stored already is not stored twice.
-            TypeError: Something is no event; what came before it is stored.
+            MergeRefused: Some events were refused and all others stored: `refused` names each with its error, `ConflictingEvent`
+                or `ClockSkew`. One refused for its clock may be offered again at `retry_at`.
+            TypeError: Something is no event; what came before it may be stored.
 
         Complexity: O(events).
         """
+        self.log.position()  # a closed store says so, even of nothing
+        refused: Refusals = []
         new = 0
-        refused: list[tuple[str, ThreadStoreError]] = []
-        batch: list[Event] = []
-        latest = self._clock.now() + self.policy.max_clock_skew
-        for event in events:
-            if not isinstance(event, Event):
-                new += self._merge_batch(batch, refused)
-                raise TypeError(f"an event is needed, not {type(event).__name__}")
-            if time_of(event.id) > latest:
-                refused.append((event.id, ClockSkew(event.id, time_of(event.id) - self.policy.max_clock_skew)))
-                continue
-            batch.append(event)
-            if len(batch) >= _MERGE_BATCH:
-                new += self._merge_batch(batch, refused)
-                batch = []
-        new += self._merge_batch(batch, refused)
+        admitted = self._admitted(events, refused)
+        while batch := list(islice(admitted, _MERGE_BATCH)):
+            new += self._merge_batch(batch, refused)
         if refused:
             raise MergeRefused(new, refused)
         return new
 
-    def _merge_batch(self, batch: Iterable[Event], refused: list[tuple[str, ThreadStoreError]]) -> int:
+    def _admitted(self, events: Iterable[Event], refused: Refusals) -> Iterator[Event]:
+        """Yield the events whose time has come."""
+        skew = self.policy.max_clock_skew
+        latest = self._now() + skew
+        for event in events:
+            if type(event) not in REGISTERS:
+                raise TypeError(f"an event is needed, not {type(event).__name__}")
+            if time_of(event.id) > latest:
+                refused.append((event.id, ClockSkew(event.id, time_of(event.id) - skew)))
+            else:
+                yield event
+
+    def _merge_batch(self, batch: Iterable[Event], refused: Refusals) -> int:
         """Store a batch, thread by thread; erasures go first, so that what they absorb never reaches the disk after them."""
         of_threads: dict[str, list[Event]] = {}
         for event in batch:
@@ -313,12 +371,11 @@ class ThreadStore:
         for key, events in of_threads.items():
             events.sort(key=lambda event: erasure_of(event, self.policy.rules) is None)
             new += self._merge_thread(key, events, refused)
-        with self._news:
-            self._news.notify_all()
+        self._spread_news()
         return new
 
-    def _merge_thread(self, key: str, events: list[Event], refused: list[tuple[str, ThreadStoreError]]) -> int:
-        """Store events of one thread together or, where one conflicts, one by one."""
+    def _merge_thread(self, key: str, events: list[Event], refused: Refusals) -> int:
+        """Store events of one thread together or, where one conflicts, in halves."""
         erasures = self._erasures(events)
         try:
             appended = self.log.append(key, events, erasures=erasures)
@@ -329,82 +386,158 @@ class ThreadStore:
             half = len(events) // 2
             return self._merge_thread(key, events[:half], refused) + self._merge_thread(key, events[half:], refused)
         if erasures:
-            self._forget(key)
+            self._hot.forget(key)
         return appended.new
 
     # --- all threads ----------------------------------------------------------------------------------------------------------
 
+    def counts(self, keys: Iterable[str]) -> dict[str, Counts]:
+        """Return how many comments each thread has: what a front page asks for. Complexity: that of using each thread."""
+        return {key: self.thread(key).counts() for key in keys}
+
+    def queue(self, *, limit: int = 20) -> tuple[QueueView, ...]:
+        """
+        Return what waits for a moderator, for moderators' eyes: the first page of each thread's queue, longest waiting first.
+
+        Complexity: that of using every thread.
+        """
+        pages = (self.thread(key).queue(limit=limit) for key in self.threads())
+        return tuple(sorted((page for page in pages if page.items), key=lambda page: page.items[0].since))
+
+    def latest(
+        self, *, limit: int = 20, before: int | None = None, reader: By = None, reveal: Reveal = ()
+    ) -> tuple[FeedItem, ...]:
+        """
+        Return the comments that were stored last, newest first, as this reader sees them.
+
+        Those whose body is withheld are left out, save spoilers, which come without it.
+
+        Args:
+            limit: How many, at most.
+            before: The `position` of the last comment of an earlier page; None starts at the end of the log.
+            reader: Who looks, as an Actor or an id. Only an Actor brings a role.
+            reveal: The ids of comments whose spoilers this reader has opened, or "all".
+
+        Complexity: O(limit) for a log of visible comments, and that of using their threads.
+        """
+        return tuple(islice(self._feed(None, before, reader, reveal), limit))
+
+    def by_person(
+        self, id: str, *, limit: int = 20, before: int | None = None, reader: By = None, reveal: Reveal = ()
+    ) -> tuple[FeedItem, ...]:
+        """
+        Return what the actor with this *id* said in all threads, newest first; arguments as for `latest`.
+
+        Complexity: O(all events) if they said less than *limit*.
+        """
+        return tuple(islice(self._feed(id, before, reader, reveal), limit))
+
+    def _feed(self, author: str | None, before: int | None, reader: By, reveal: Reveal) -> Iterator[FeedItem]:
+        for record in self._backwards(before):
+            event = record.event
+            if not isinstance(event, CommentPosted) or not (author is None or (event.actor and event.actor.id == author)):
+                continue
+            comment = self.thread(event.thread).comment(event.id, reader=reader, reveal=reveal, replies=0)
+            if comment.concealed in (None, "spoiler"):
+                yield FeedItem(event.thread, record.position, comment)
+
+    def _backwards(self, before: int | None) -> Iterator[Record]:
+        """Yield the records with a position below *before*, the last first."""
+        end = self.log.position() + 1 if before is None else before
+        while end > 1:
+            start = max(end - 1 - _CHUNK, 0)
+            records = self.log.read_all(after=start, limit=_CHUNK)
+            yield from reversed([record for record in records if record.position < end])
+            end = start + 1
+
     def export(self, *, after: int = 0) -> Iterator[Event]:
         """
-        Yield every event, raw, in the order of the log: all that another store needs to `merge`.
+        Yield every event behind the position *after*, raw, in the order of the log: all that another store needs to `merge`.
 
         For the application only: nothing is withheld. Complexity: O(n).
         """
-        for record in self.log.read_all(after=after):
-            yield record.event
+        return (record.event for record in self.log.read_all(after=after))
 
     def subscribe(self, *, after: int = 0, timeout: float = 0.0) -> Iterator[Record]:
         """
         Yield the records behind the position *after*, raw, as they come; nothing is missed or repeated.
 
-        A record's `position` is the checkpoint to go on from. Ends when none has come for *timeout* seconds. Wake-ups within the process are
-        a hint; what other processes write is found by looking.
+        A record's `position` is the checkpoint to go on from. Ends when none has come for *timeout* seconds. Writers of this
+        process wake a subscriber; what other processes write is found by looking.
 
         For the application only: nothing is withheld.
         """
         position = after
         deadline = time.monotonic() + timeout
         while True:
-            for record in self.log.read_all(after=position, limit=1_000):
+            for record in self.log.read_all(after=position, limit=_CHUNK):
                 yield record
                 position = record.position
                 deadline = time.monotonic() + timeout
-            remaining = deadline - time.monotonic()
-            if self.log.position() > position:
-                continue
-            if remaining <= 0:
-                return
-            with self._news:
+            with self._news:  # a writer who comes now finds us waiting
+                if self.log.position() > position:
+                    continue
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return
                 self._news.wait(min(remaining, _POLL_SECONDS))
 
-    def erase_person(self, person: str, *, by: Actor) -> tuple[str, ...]:
+    def erase_person(self, actor_id: str, *, by: By) -> tuple[str, ...]:
         """
-        Forget every text that the actor with the id *person* wrote, in all threads, and return the ids of the erasures.
+        Forget every text that this actor wrote, in all threads, and return the ids of the erasures.
 
         Raises:
             NotAllowed: *by* is neither a moderator nor the person.
 
         Complexity: O(all events).
         """
-        keys = {event.thread: None for event in self.export() if event.actor is not None and event.actor.id == person}
-        return tuple(self.execute(c.ErasePerson(thread=key, by=by, person=person)) for key in keys)
+        keys = dict.fromkeys(event.thread for event in self._acts_of(actor_id))
+        return tuple(self.execute(c.ErasePerson(thread=key, by=actor_of(by), person=actor_id)) for key in keys)
 
-    def export_person(self, person: str) -> bytes:
+    def export_person(self, actor_id: str) -> bytes:
         """
-        Return all events of the actor with the id *person*, in all threads, as a JSON array in the order of the log.
+        Return all events of this actor, in all threads, as a JSON array in the order of the log.
 
         Complexity: O(all events).
         """
-        own = [event for event in self.export() if event.actor is not None and event.actor.id == person]
-        return msgspec.json.encode(own)
+        return msgspec.json.encode(list(self._acts_of(actor_id)))
+
+    def _acts_of(self, actor_id: str) -> Iterator[Event]:
+        return (event for event in self.export() if event.actor is not None and event.actor.id == actor_id)
 
     def verify(self) -> Iterator[Damage]:
-        """Check every record and yield what is wrong; repair nothing. Complexity: O(all events)."""
-        return self.log.verify()
+        """
+        Check every record, thread and snapshot, and yield what is wrong; repair nothing.
+
+        Complexity: O(n log n) for all events, and the memory of the largest thread.
+        """
+        return verify_store(self.log)
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """
         Write a copy of the whole log to a new SQLite file, as of one moment, while others write.
 
+        Erasing a text later does not reach into copies.
+
         Raises:
             StoreUnavailable: *path* exists or can not be written.
+            StoreFull: There is no room for it.
         """
-        name = os.fspath(path)
         if isinstance(self.log, SqliteLog):
-            self.log.backup(name)
-            return
-        if os.path.lexists(name):
-            raise StoreUnavailable(name, "a file of this name exists already")
-        with closing(SqliteLog.open(name)) as copy:
-            for key, records in groupby(self.log.read_all(), key=lambda record: record.thread):
-                copy.append(key, [record.event for record in records])
+            self.log.backup(path)
+        else:
+            self._copy_to(os.fspath(path), self.log.read_all())
+
+    def _copy_to(self, path: str, records: Iterator[Record]) -> None:
+        """Write *records* to a new file, each at its position."""
+        if os.path.lexists(path):
+            raise StoreUnavailable(path, "a file of this name exists already")
+        copy = SqliteLog.open(path, durability="normal")
+        try:
+            with closing(copy):
+                for key, group in groupby(records, key=lambda record: record.thread):
+                    events = [record.event for record in group]
+                    copy.append(key, events, erasures=self._erasures(events))
+        except BaseException:
+            os.unlink(path)
+            raise

@@ -1,15 +1,19 @@
 """
 `StoredThread`: one conversation of a store, as an application uses it.
 
-Writing is sugar over `ThreadStore.execute`: each method makes one command. Reading brings the thread up to date and asks the pure views.
-`PastThread` reads the same way, as of an earlier moment or of what the log held.
+Writing is sugar over `ThreadStore.execute`: each method makes one command. Reading brings the thread up to date and asks the pure
+views. `PastThread` reads the same way, as of an earlier moment or of what the log held.
+
+What is read from the log beside the thread (history, changes, a past) stops where the thread stands: of what others write
+meanwhile it is not known yet what is to be withheld.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Protocol
 
 import msgspec
@@ -17,13 +21,13 @@ import msgspec
 from threadstore import commands as c
 from threadstore.events import SUPPORT, Actor, Event, Outcome, TextQuote
 from threadstore.ids import time_of
-from threadstore.logs.protocol import EventLog
+from threadstore.logs.protocol import EventLog, Record
 from threadstore.policy import Policy
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
 from threadstore.views import withholder
 
-__all__ = ["Changes", "Owner", "PastThread", "StoredThread"]
+__all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of"]
 
 #: Who acts: an actor, the id of one who needs neither name nor role, or None for an anonymous one.
 By = Actor | str | None
@@ -55,7 +59,8 @@ class Changes(msgspec.Struct, frozen=True):
 
     Args:
         revision: The revision that these changes lead to; ask again with it.
-        comments: The ids of the comments and corrections concerned, in the order of their first change; ``""`` for the thread itself.
+        comments: The ids of the comments and corrections concerned, in the order of their first change; ``""`` for the thread
+            itself.
         events: The events, without what the reader may not see.
         more: Whether there are further changes already.
     """
@@ -66,8 +71,8 @@ class Changes(msgspec.Struct, frozen=True):
     more: bool
 
 
-class _Readable:
-    """Reading, for whatever can lend a `Thread`. Arguments, answers and errors are those of `Thread`'s methods of the same names."""
+class _Readable(ABC):
+    """Reading, for what can lend a `Thread`. Arguments, answers and errors are those of `Thread`'s methods of the same names."""
 
     def __init__(self, store: Owner, key: str) -> None:
         self._store = store
@@ -76,8 +81,8 @@ class _Readable:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key!r}>"
 
-    def _lent(self) -> AbstractContextManager[Thread]:
-        raise NotImplementedError
+    @abstractmethod
+    def _lent(self) -> AbstractContextManager[Thread]: ...
 
     def view(
         self,
@@ -210,9 +215,9 @@ class StoredThread(_Readable):
     """
     One conversation of a store. Made by `ThreadStore.thread`, without any I/O.
 
-    Every method that writes takes ``by=``, an `Actor` or (for a reader without a name) an id, and ``id=``, the id that the event shall bear: a
-    request that is repeated with the same id is the same event and not a second one. It returns the new event's id, or, if there was nothing
-    to do, the id of the fact that stands. Errors are those of `ThreadStore.execute`.
+    Every method that writes takes ``by=``, an `Actor` or (for a reader without a name) an id, and ``id=``, the id that the event
+    shall bear: a request that is repeated with the same id is the same event and not a second one. It returns the new event's id,
+    or, if there was nothing to do, the id of the fact that stands. Errors are those of `ThreadStore.execute`.
     """
 
     def _lent(self) -> AbstractContextManager[Thread]:
@@ -231,7 +236,7 @@ class StoredThread(_Readable):
         id: str | None = None,
     ) -> str:
         """Say something at the top level, and return the comment's id."""
-        return self._do(c.Post(thread=self.key, by=_actor(by), id=id, body=body, spoiler=spoiler, held=held, meta=meta))
+        return self._do(c.Post(thread=self.key, by=actor_of(by), id=id, body=body, spoiler=spoiler, held=held, meta=meta))
 
     def reply(
         self,
@@ -246,44 +251,44 @@ class StoredThread(_Readable):
     ) -> str:
         """Answer the comment *to*, and return the reply's id."""
         return self._do(
-            c.Post(thread=self.key, by=_actor(by), id=id, body=body, parent=to, spoiler=spoiler, held=held, meta=meta)
+            c.Post(thread=self.key, by=actor_of(by), id=id, body=body, parent=to, spoiler=spoiler, held=held, meta=meta)
         )
 
     def edit(self, comment: str, body: str, *, by: By, seen: str | None = None, id: str | None = None) -> str:
         """Rewrite a comment; *seen* is the `text_id` that the editor had before them."""
-        return self._do(c.Edit(thread=self.key, by=_actor(by), id=id, comment=comment, body=body, seen=seen))
+        return self._do(c.Edit(thread=self.key, by=actor_of(by), id=id, comment=comment, body=body, seen=seen))
 
     def delete(self, comment: str, *, by: By, id: str | None = None) -> str:
         """Take back one's own comment or correction, for good; its replies stay."""
-        return self._do(c.Delete(thread=self.key, by=_actor(by), id=id, comment=comment))
+        return self._do(c.Delete(thread=self.key, by=actor_of(by), id=id, comment=comment))
 
     def react(self, comment: str, kind: str = SUPPORT, *, by: By, id: str | None = None) -> str:
         """React to a comment, say with "I support"."""
-        return self._do(c.React(thread=self.key, by=_actor(by), id=id, comment=comment, kind=kind))
+        return self._do(c.React(thread=self.key, by=actor_of(by), id=id, comment=comment, kind=kind))
 
     def unreact(self, comment: str, kind: str = SUPPORT, *, by: By, id: str | None = None) -> str:
         """Take a reaction back."""
-        return self._do(c.Unreact(thread=self.key, by=_actor(by), id=id, comment=comment, kind=kind))
+        return self._do(c.Unreact(thread=self.key, by=actor_of(by), id=id, comment=comment, kind=kind))
 
     def mark_spoiler(self, comment: str, *, by: By, id: str | None = None) -> str:
         """Conceal a comment's body until a reader asks for it."""
-        return self._do(c.MarkSpoiler(thread=self.key, by=_actor(by), id=id, comment=comment))
+        return self._do(c.MarkSpoiler(thread=self.key, by=actor_of(by), id=id, comment=comment))
 
     def clear_spoiler(self, comment: str, *, by: By, cancels: Collection[str] | None = None, id: str | None = None) -> str:
         """Show the body again; *cancels* names the marks that the actor had seen, by default all."""
-        return self._do(c.ClearSpoiler(thread=self.key, by=_actor(by), id=id, comment=comment, cancels=_ids(cancels)))
+        return self._do(c.ClearSpoiler(thread=self.key, by=actor_of(by), id=id, comment=comment, cancels=_ids(cancels)))
 
     def report(self, comment: str, *, by: By = None, reason: str = "", seen: str | None = None, id: str | None = None) -> str:
         """Ask a moderator to look at a comment or a correction."""
-        return self._do(c.Report(thread=self.key, by=_actor(by), id=id, comment=comment, reason=reason, seen=seen))
+        return self._do(c.Report(thread=self.key, by=actor_of(by), id=id, comment=comment, reason=reason, seen=seen))
 
     def resolve_reports(self, comment: str, *, by: By, cancels: Collection[str] | None = None, id: str | None = None) -> str:
         """Answer the reports on a comment or a correction; *cancels* names those that the moderator had seen, by default all."""
-        return self._do(c.ResolveReports(thread=self.key, by=_actor(by), id=id, comment=comment, cancels=_ids(cancels)))
+        return self._do(c.ResolveReports(thread=self.key, by=actor_of(by), id=id, comment=comment, cancels=_ids(cancels)))
 
     def hold(self, comment: str, *, by: By, reason: str = "", id: str | None = None) -> str:
         """Withhold a comment until a moderator approves it."""
-        return self._do(c.Hold(thread=self.key, by=_actor(by), id=id, comment=comment, reason=reason))
+        return self._do(c.Hold(thread=self.key, by=actor_of(by), id=id, comment=comment, reason=reason))
 
     def approve(
         self,
@@ -295,11 +300,11 @@ class StoredThread(_Readable):
         id: str | None = None,
     ) -> str:
         """Let a held comment through with the text *seen*; the reports among *cancels* (by default all) are resolved as well."""
-        return self._do(c.Approve(thread=self.key, by=_actor(by), id=id, comment=comment, cancels=_ids(cancels), seen=seen))
+        return self._do(c.Approve(thread=self.key, by=actor_of(by), id=id, comment=comment, cancels=_ids(cancels), seen=seen))
 
     def remove(self, comment: str, *, by: By, reason: str = "", id: str | None = None) -> str:
         """Take a comment or a correction down."""
-        return self._do(c.Remove(thread=self.key, by=_actor(by), id=id, comment=comment, reason=reason))
+        return self._do(c.Remove(thread=self.key, by=actor_of(by), id=id, comment=comment, reason=reason))
 
     def restore(
         self,
@@ -311,27 +316,29 @@ class StoredThread(_Readable):
         id: str | None = None,
     ) -> str:
         """Put a removed comment or correction back, with the text *seen*."""
-        return self._do(c.Restore(thread=self.key, by=_actor(by), id=id, comment=comment, cancels=_ids(cancels), seen=seen))
+        return self._do(c.Restore(thread=self.key, by=actor_of(by), id=id, comment=comment, cancels=_ids(cancels), seen=seen))
 
     def pin(self, comment: str, *, by: By, id: str | None = None) -> str:
         """Put a comment at the head of the thread."""
-        return self._do(c.Pin(thread=self.key, by=_actor(by), id=id, comment=comment))
+        return self._do(c.Pin(thread=self.key, by=actor_of(by), id=id, comment=comment))
 
     def unpin(self, comment: str, *, by: By, cancels: Collection[str] | None = None, id: str | None = None) -> str:
         """Let a pinned comment go back to its place."""
-        return self._do(c.Unpin(thread=self.key, by=_actor(by), id=id, comment=comment, cancels=_ids(cancels)))
+        return self._do(c.Unpin(thread=self.key, by=actor_of(by), id=id, comment=comment, cancels=_ids(cancels)))
 
     def lock(self, *, by: By, reason: str = "", id: str | None = None) -> str:
         """End the conversation."""
-        return self._do(c.Lock(thread=self.key, by=_actor(by), id=id, reason=reason))
+        return self._do(c.Lock(thread=self.key, by=actor_of(by), id=id, reason=reason))
 
     def unlock(self, *, by: By, cancels: Collection[str] | None = None, id: str | None = None) -> str:
         """Open a locked thread again."""
-        return self._do(c.Unlock(thread=self.key, by=_actor(by), id=id, cancels=_ids(cancels)))
+        return self._do(c.Unlock(thread=self.key, by=actor_of(by), id=id, cancels=_ids(cancels)))
 
     def describe(self, *, by: By, title: str = "", url: str = "", article_version: str = "", id: str | None = None) -> str:
         """Say what the thread is about."""
-        return self._do(c.Describe(thread=self.key, by=_actor(by), id=id, title=title, url=url, article_version=article_version))
+        return self._do(
+            c.Describe(thread=self.key, by=actor_of(by), id=id, title=title, url=url, article_version=article_version)
+        )
 
     def suggest_correction(
         self,
@@ -347,7 +354,7 @@ class StoredThread(_Readable):
         return self._do(
             c.SuggestCorrection(
                 thread=self.key,
-                by=_actor(by),
+                by=actor_of(by),
                 id=id,
                 quote=quote,
                 suggestion=suggestion,
@@ -359,12 +366,12 @@ class StoredThread(_Readable):
     def decide_correction(self, correction: str, outcome: Outcome, *, by: By, note: str = "", id: str | None = None) -> str:
         """Accept or decline a correction, or reopen it."""
         return self._do(
-            c.DecideCorrection(thread=self.key, by=_actor(by), id=id, correction=correction, outcome=outcome, note=note)
+            c.DecideCorrection(thread=self.key, by=actor_of(by), id=id, correction=correction, outcome=outcome, note=note)
         )
 
     def erase(self, comment: str, *, by: By, id: str | None = None) -> str:
         """Forget every text of a comment or a correction, for good; see `ThreadStore.erase_person` for all of a person's."""
-        return self._do(c.Erase(thread=self.key, by=_actor(by), id=id, comment=comment))
+        return self._do(c.Erase(thread=self.key, by=actor_of(by), id=id, comment=comment))
 
     def _do(self, command: c.Command) -> str:
         return self._store.execute(command)
@@ -390,16 +397,14 @@ class StoredThread(_Readable):
         """
         Yield the thread's events with a revision above *after*, in the order of the log, as this reader may see them.
 
-        What views withhold is withheld, and so are texts that were overwritten, save from their author and moderators. Skeletons are
-        whole, so folding a history gives the digest of the thread.
+        What views withhold is withheld, and so are texts that were overwritten, save from their author and moderators. Skeletons
+        are whole, so folding a history gives the digest of the thread.
 
         Complexity: O(n).
         """
         with self._lent() as thread:
-            records = list(self._store.log.read(self.key, after=after))
             seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
-            events = [seen_by(record.event) for record in records]
-        yield from events
+            return iter([seen_by(record.event) for record in self._records(thread, after)])
 
     def changes(self, since: int, *, limit: int = 1_000, reader: By = None, reveal: Reveal = ()) -> Changes:
         """
@@ -413,7 +418,7 @@ class StoredThread(_Readable):
         if since < 0 or not 1 <= limit <= 10_000:
             raise ValueError(f"since must be at least 0 and limit from 1 to 10000, not {since} and {limit}")
         with self._lent() as thread:
-            records = list(islice(self._store.log.read(self.key, after=since), limit + 1))
+            records = list(islice(self._records(thread, since), limit + 1))
             page = records[:limit]
             seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
             events = tuple(seen_by(record.event) for record in page)
@@ -430,7 +435,7 @@ class StoredThread(_Readable):
 
         Complexity: O(n).
         """
-        return self._past([record.event for record in self._store.log.read(self.key)], moment)
+        return self._past(lambda record: time_of(record.event.id) <= moment)
 
     def as_known_at(self, position: int) -> PastThread:
         """
@@ -438,17 +443,32 @@ class StoredThread(_Readable):
 
         Complexity: O(n).
         """
-        records = self._store.log.read(self.key)
-        return self._past([record.event for record in records if record.position <= position])
+        return self._past(lambda record: record.position <= position)
 
-    def _past(self, events: list[Event], moment: int | None = None) -> PastThread:
-        chosen = [event for event in events if moment is None or time_of(event.id) <= moment]
+    def _past(self, belongs: Callable[[Record], bool]) -> PastThread:
         with self._lent() as today:
-            return PastThread(self._store, self.key, today.past(chosen))
+            told = (record.event for record in self._records(today) if belongs(record))
+            return PastThread(self._store, self.key, today.past(told))
+
+    def _records(self, thread: Thread, after: int = 0) -> Iterator[Record]:
+        """Yield the records that the lent thread has taken in."""
+        records = self._store.log.read(self.key, after=after)
+        return takewhile(lambda record: record.revision <= thread.revision, records)
 
 
-def _actor(by: By) -> Actor | None:
-    return Actor(by) if isinstance(by, str) else by
+def actor_of(by: By) -> Actor | None:
+    """
+    Return who acts.
+
+    Raises:
+        TypeError: *by* is neither an actor nor an id.
+        ValueError: *by* can not be an actor's id.
+    """
+    if isinstance(by, str):
+        return Actor(by)
+    if by is not None and not isinstance(by, Actor):
+        raise TypeError(f"by must be an Actor, an id or None, not {type(by).__name__}")
+    return by
 
 
 def _ids(cancels: Collection[str] | None) -> tuple[str, ...] | None:

@@ -49,18 +49,13 @@ class Thread(Outlined):
         if self._outline is not None and not self._outline.absorb(cell, event, before):
             self._outline = None
 
-    def look_from(self, today: Thread) -> None:
-        """Let a past take its texts and concealment from *today*, which may have grown since; what is derived is made anew."""
-        super().look_from(today)
-        self._outline = None
-
     def outline(self, rules: Rules) -> Outline:
         """
         Return what is derived from the thread under *rules*.
 
-        Complexity: O(1) while the rules stay the same; O(n log n) when they change.
+        Complexity: O(1) while the rules stay the same; O(n log n) when they change, and for a past when today's thread has changed.
         """
-        if self._outline is None or self._outline.rules != rules:
+        if self._outline is None or self._outline.rules != rules or self._outline.outdated:
             self._outline = Outline(self, rules)
         return self._outline
 
@@ -166,7 +161,7 @@ class Thread(Outlined):
         """
         Return one page of all comments without their tree, each where its own key puts it in *order*; arguments as for `view`.
 
-        Placeholders and childless tombstones are left out. Complexity: O(n log n) for the first page after a change, O(page + log n) then.
+        Placeholders and tombstones are left out. Complexity: O(n log n) for the first page after a change, O(page + log n) then.
         """
         return flat_page(self, order=order, limit=limit, after=after, reader=reader, reveal=reveal, now=now, rules=_rules(policy))
 

@@ -88,7 +88,8 @@ class CommentView(Struct, frozen=True):
         left: How many direct replies this page leaves out.
         more: The cursor for those, or None.
         meta: The application's own strings.
-        marks: For moderators: the ids of the marks that are up, by flag.
+        marks: For moderators: what a cancel should name (`cancels=`), by flag: the marks that are up, and those that were lifted for
+            another text and must be opened for this one.
     """
 
     id: str

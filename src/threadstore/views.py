@@ -35,15 +35,14 @@ from threadstore.errors import CommentNotFound, InvalidCursor
 from threadstore.events import (
     Actor,
     CommentEdited,
-    CommentHeld,
     CommentPosted,
-    CommentRemoved,
     CommentReported,
     CorrectionDecided,
     CorrectionSuggested,
     Event,
     ThreadDescribed,
     ThreadLocked,
+    check_int,
     redact,
 )
 from threadstore.ids import NIL, time_of
@@ -133,11 +132,13 @@ class Lens:
         self.thread = thread
         self.rules = rules
         self.outline = thread.outline(rules)
-        self.reader = Actor(reader) if isinstance(reader, str) else reader
+        self.reader = _reader(reader)
         self.moderates = as_moderator or (isinstance(reader, Actor) and rules.moderates(reader))
         self._reveal_all = reveal == "all"
         self._reveal = frozenset[str]() if self._reveal_all else _revealed(reveal)
         self._opened = self.outline.opened_to(self.reader, moderates=self.moderates)
+        self._unburied = self.outline.unburied(self._opened)
+        self._depths: dict[str, int] = {}
 
     def concealment(self, standing: Standing, posted: Event) -> Concealment | None:
         """Return why the body is withheld from this reader, or None."""
@@ -155,23 +156,49 @@ class Lens:
 
     def top(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[Node], int]:
         """Return the top-level nodes behind *after*, lazily, and how many they are."""
-        keys = self.outline.top_keys(order, pinned, now)
-        start = 0 if after is None else bisect_right(keys, after)
-        more = sorted(
-            self.outline.top_key(self._node(id), order, pinned, now)
-            for id in (self.outline.top.buried if self._opened else ())
-            if id in self._opened
-        )
-        more = more if after is None else more[bisect_right(more, after) :]
-        ids = (str(key[-1]) for key in merge(islice(keys, start, None), more))
-        return map(self._node, ids), len(keys) - start + len(more)
+        unburied = map(self._node, self._unburied_below(self.outline.top))
+        more = sorted(self.outline.top_key(node, order, pinned, now) for node in unburied)
+        return self._behind(after, self.outline.top_keys(order, pinned, now), more)
+
+    def flat(self, order: Order, now: int, after: SortKey | None) -> tuple[Iterator[Node], int]:
+        """Return all comments behind *after*, the tree apart, lazily, and how many they are."""
+        more = sorted(self.outline.flat_key(node, order, now) for node in self._opened)
+        return self._behind(after, self.outline.flat_keys(order, now), more)
+
+    def _behind(self, after: SortKey | None, *listings: list[SortKey]) -> tuple[Iterator[Node], int]:
+        """Return what stands behind *after* in some sorted listings, merged into one."""
+        starts = [0 if after is None else bisect_right(keys, after) for keys in listings]
+        rests = [islice(keys, start, None) for keys, start in zip(listings, starts, strict=True)]
+        return (self._node(str(key[-1])) for key in merge(*rests)), sum(map(len, listings)) - sum(starts)
 
     def children(self, node: Node, after: str = "") -> tuple[Iterator[Node], int]:
         """Return the replies behind *after*, lazily, and how many they are."""
         start = bisect_right(node.children, after)
-        more = [id for id in node.buried if id in self._opened and id > after] if self._opened else []
+        more = [id for id in self._unburied_below(node) if id > after]
         ids = merge(islice(node.children, start, None), more)
         return map(self._node, ids), len(node.children) - start + len(more)
+
+    def _unburied_below(self, node: Node) -> list[str]:
+        return [id for id in node.buried if id in self._unburied] if self._unburied else []
+
+    def shows(self, node: Node) -> bool:
+        """Return whether *node* is on a page for this reader."""
+        return node.live or node.id in self._unburied
+
+    def depth(self, node: Node) -> int:
+        """
+        Return how far below the top level *node* is.
+
+        Complexity: O(depth) for the first node of a branch; only the way to known ones for the others.
+        """
+        way = [node.id]
+        for above in self.outline.ancestors(node):
+            if way[-1] in self._depths:
+                break
+            way.append(above.id)
+        depth = self._depths.get(way[-1], 0)
+        self._depths.update(zip(reversed(way), range(depth, depth + len(way)), strict=True))
+        return depth + len(way) - 1
 
     def _node(self, id: str) -> Node:
         node = self.outline.node(id)
@@ -214,8 +241,8 @@ class Lens:
             reply_count=node.replies,
             left=left,
             more=more,
-            meta={} if tombstone else said.meta or {},  # type: ignore[attr-defined]  # this cell holds CommentPosted only
-            marks=self._marks(node.id, posted, standing) if self.moderates else {},
+            meta={} if tombstone else dict(said.meta or {}),  # type: ignore[attr-defined]  # this cell holds CommentPosted only
+            marks=self._marks(node.id, said, standing) if self.moderates else {},
         )
 
     def _reacted(self, id: str) -> tuple[str, ...]:
@@ -235,16 +262,24 @@ class Lens:
     def _is_late(self, posted: Event) -> bool:
         return (posted.actor is None or posted.actor.role == "reader") and self.outline.locks.cover(posted.id)
 
-    def _marks(self, id: str, posted: Event, standing: Standing) -> dict[str, tuple[str, ...]]:
+    def _marks(self, id: str, said: Event, standing: Standing) -> dict[str, tuple[str, ...]]:
         """Return what a moderator's cancels should name, by flag."""
         marks = {}
         for flag in _FLAGS_WITH_MARKS:
             if flag in ("removed", "held") and flag not in standing.flags:
                 continue
             cells = self.thread.cells(id) if flag == "pinned" else self.thread.today.cells(id)
-            if ids := cancellable(cells, flag, posted, self.rules):
+            if ids := cancellable(cells, flag, said, self.rules):
                 marks[flag] = ids
         return marks
+
+
+def _reader(reader: Actor | str | None) -> Actor | None:
+    if isinstance(reader, str):
+        return Actor(reader)
+    if reader is not None and not isinstance(reader, Actor):
+        raise TypeError(f"reader must be an Actor, an id or None, not {type(reader).__name__}")
+    return reader
 
 
 def _revealed(reveal: Collection[str] | str) -> frozenset[str]:
@@ -368,8 +403,8 @@ def _moment(
     thread: State, order: Order, now: int | None, after: str | None, listing: str, shape: Sequence[type]
 ) -> tuple[int, SortKey | None]:
     """Return the moment that an order is reckoned for, and the key to go on behind."""
-    if now is not None and type(now) is not int:
-        raise TypeError(f"now must be an int, not {type(now).__name__}")
+    if now is not None:
+        check_int(now, "now", 0)
     if after is None:
         return (time_of(thread.latest) if now is None else now) if order == "hot" else 0, None
     mark = read_cursor(after, thread.key, listing, shape)
@@ -451,7 +486,7 @@ def replies_page(
         thread=thread.key,
         comment=comment,
         revision=thread.revision,
-        comments=_tree(lens, chosen, _depth(lens, node) + 1, replies, depth, rows),
+        comments=_tree(lens, chosen, lens.depth(node) + 1, replies, depth, rows),
         next=_replies_cursor(lens, node, chosen[-1].id) if left else None,
         left=left,
     )
@@ -473,13 +508,15 @@ def single_comment(
     _check_bounds(1, replies, depth, rows, context)
     lens = Lens(thread, rules, reader, reveal)
     node = _node_or_raise(lens, id)
-    level = _depth(lens, node)
+    level = lens.depth(node)
     view = _tree(lens, [node], level, replies, depth, rows)[0]
+    below = node
     for above in islice(lens.outline.ancestors(node), context):
         level -= 1
         _, count = lens.children(above)
-        left = max(count - 1, 0)
+        left = count - lens.shows(below)
         view = lens.comment(above, level, (view,), left, _replies_cursor(lens, above, "") if left else None)
+        below = above
     return view
 
 
@@ -488,10 +525,6 @@ def _node_or_raise(lens: Lens, id: str) -> Node:
     if node is None:
         raise CommentNotFound(lens.thread.key, id)
     return node
-
-
-def _depth(lens: Lens, node: Node) -> int:
-    return sum(1 for _ in lens.outline.ancestors(node))
 
 
 def flat_page(
@@ -511,17 +544,15 @@ def flat_page(
     lens = Lens(thread, rules, reader, reveal)
     listing = f"flat {by}"
     moment, behind = _moment(thread, by, now, after, listing, _shape(by, False))
-    keys = lens.outline.flat_keys(by, moment)
-    start = 0 if behind is None else bisect_right(keys, behind)
-    page = keys[start : start + limit]
-    left = len(keys) - start - len(page)
-    nodes = [lens.outline.node(str(key[-1])) for key in page]
+    nodes, count = lens.flat(by, moment, behind)
+    chosen = list(islice(nodes, limit))
+    left = count - len(chosen)
     return ListView(
         thread=thread.key,
         revision=thread.revision,
         order=by,
-        comments=tuple(_alone(lens, node) for node in nodes if node is not None),
-        next=write_cursor(thread.key, listing, page[-1], now=moment) if left else None,
+        comments=tuple(_alone(lens, node) for node in chosen),
+        next=write_cursor(thread.key, listing, lens.outline.flat_key(chosen[-1], by, moment), now=moment) if left else None,
         left=left,
     )
 
@@ -529,7 +560,7 @@ def flat_page(
 def _alone(lens: Lens, node: Node) -> CommentView:
     """Return a comment without its replies, which `left` counts and `more` leads to."""
     _, left = lens.children(node)
-    return lens.comment(node, _depth(lens, node), (), left, _replies_cursor(lens, node, "") if left else None)
+    return lens.comment(node, lens.depth(node), (), left, _replies_cursor(lens, node, "") if left else None)
 
 
 # --- corrections and the queue ------------------------------------------------------------------------------------------------
@@ -691,7 +722,9 @@ def _named(event: Event, actor: Actor | None) -> Event:
 
 def _may_read(lens: Lens, event: Event) -> bool:
     """Return whether all of the event's free text may be shown to this reader."""
-    if is_absorbed(event, lens.outline.horizons):
+    standing = lens.outline.standing(event.target)
+    erased = standing is not None and "erased" in standing.flags
+    if erased or is_absorbed(event, lens.outline.horizons):
         return False
     if isinstance(event, CommentPosted | CommentEdited):
         return _may_read_text(lens, event)
@@ -701,9 +734,6 @@ def _may_read(lens: Lens, event: Event) -> bool:
         return lens.rules.describes(event.actor)
     if isinstance(event, ThreadLocked):
         return lens.rules.moderates(event.actor)
-    if isinstance(event, CommentRemoved | CommentHeld | CommentReported):
-        standing = lens.outline.standing(event.comment)
-        return lens.moderates and not (standing is not None and "erased" in standing.flags)
     return lens.moderates
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "src" / "threadstore"
-SHELL = {"__init__", "__main__", "store"}
+SHELL = {"__init__", "__main__", "hot", "store", "stored", "verify"}
 CORE = {path.stem: path for path in sorted(PACKAGE.glob("*.py")) if path.stem not in SHELL}
 
 CLOCKS = {"datetime", "sched", "time"}
@@ -76,9 +76,7 @@ def test_an_impure_import_is_noticed(source: str):
     assert not all(map(is_pure, imports(source)))
 
 
-@pytest.mark.parametrize(
-    "source", ["import re", "import timeit", "from . import ids", "from threadstore.ids import NIL"]
-)
+@pytest.mark.parametrize("source", ["import re", "import timeit", "from . import ids", "from threadstore.ids import NIL"])
 def test_a_pure_import_is_allowed(source: str):
     """Whole names are impure, not what merely starts like one, and the core may import itself."""
     assert all(map(is_pure, imports(source)))
@@ -87,8 +85,6 @@ def test_a_pure_import_is_allowed(source: str):
 def test_importing_loads_only_the_two_dependencies():
     """`import threadstore` loads nothing from outside the standard library but attrs and msgspec."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED_BY_IMPORT], env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", LOADED_BY_IMPORT], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) - ALLOWED == set()

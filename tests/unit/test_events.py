@@ -49,6 +49,7 @@ from threadstore.events import (
     is_redacted,
     redact,
     same_fact,
+    text_fields,
 )
 from threadstore.ids import NIL, make_id
 
@@ -336,6 +337,13 @@ def test_what_is_left_out_has_its_default(event: Event):
     assert least.extra == ()
 
 
+@every_event
+def test_fields_are_named(event: Event):
+    """Nothing is positional, so a field can be added later."""
+    with pytest.raises(TypeError):
+        type(event)(*[getattr(event, field) for field in event.__struct_fields__])
+
+
 def test_an_unknown_kind_is_not_a_known_one():
     """Else its bytes would be read as something that it is not."""
     for tag, _ in KINDS.values():
@@ -417,6 +425,24 @@ def test_an_event_never_changes(event: Event):
     with pytest.raises(AttributeError):
         event.thread = "elsewhere"
     assert copy.copy(event) == copy.deepcopy(event) == pickle.loads(pickle.dumps(event)) == event
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        (ANN, b'["u-17","Ann Lee","reader"]'),
+        (Actor("u-17"), b'["u-17","","reader"]'),
+        (QUOTE, b'["the passage","before "," after",120]'),
+        (TextQuote("the passage"), b'["the passage","","",0]'),
+    ],
+)
+def test_actors_and_quotes_never_change(value: Any, data: bytes):
+    """They are values as well, which can be keys, and which JSON shows as short arrays."""
+    with pytest.raises(AttributeError):
+        setattr(value, value.__struct_fields__[0], "other")
+    assert {value, copy.deepcopy(value)} == {value}
+    assert msgspec.json.encode(value) == data
+    assert msgspec.json.decode(data, type=type(value)) == value
 
 
 @every_event
@@ -562,6 +588,12 @@ def test_redaction_takes_free_text_and_nothing_else(event: Event):
             assert getattr(bare, field) in ("", None, TextQuote(""))
         elif field != "actor":
             assert getattr(bare, field) == getattr(event, field)
+
+
+@every_event
+def test_the_fields_of_free_text_are_named(event: Event):
+    """Whoever compares skeletons must know which fields to leave out."""
+    assert text_fields(type(event)) == FREE_TEXT & set(event.__struct_fields__)
 
 
 @every_event

@@ -110,6 +110,11 @@ def test_ids_sort_by_their_fields_as_text_and_as_bytes(fields: list[tuple[int, i
     assert sorted(minted, key=to_bytes) == expected
 
 
+def test_the_end_of_time_is_the_year_10889():
+    """48 bits of milliseconds is what there is."""
+    assert MAX_MILLIS == 2**48 - 1 == time_of("ffffffff-ffff-7fff-bfff-ffffffffffff")
+
+
 def test_the_nil_id_is_below_every_id():
     """NIL is the floor of all orders, has the time 0, and is no id of an event."""
     assert make_id(0, 0, 0) > NIL
@@ -363,7 +368,14 @@ def test_a_source_clock_that_ran_backwards_is_overruled():
     parent = id_for(NOW, "parent")
     reply = id_for(NOW - YEAR, "reply", after=parent)
     assert reply > parent
-    assert time_of(reply) - time_of(parent) in (0, 1)
+    assert (time_of(reply), counter_of(reply)) == (NOW, counter_of(parent) + 1)
+    assert random_bits(reply) == random_bits(id_for(NOW - YEAR, "reply"))
+
+
+def test_an_event_that_follows_itself_is_another_event():
+    """Above means above, also when the source gives parent and reply one name and one time."""
+    parent = id_for(NOW, "key")
+    assert id_for(NOW, "key", after=parent) > parent
 
 
 def test_a_source_time_above_the_parent_is_kept():

@@ -67,6 +67,17 @@ def test_latest_keeps_the_largest_id():
     assert joined(Shape.LATEST, facts) == {KEY: posted(3)}
 
 
+def test_ids_are_compared_before_all_else():
+    """A reaction that was withdrawn and then given again is given, whatever the bytes of the two facts are."""
+    [write] = REGISTERS[ReactionGiven]
+    withdrawn = ReactionWithdrawn(id=nth(2), thread="t", actor=ANN, comment=nth(1))
+    again = ReactionGiven(id=nth(3), thread="t", actor=ANN, comment=nth(1))
+    assert encode(withdrawn)[2:] > encode(again)[2:]
+    assert joined(write.shape, [withdrawn, again]) == joined(write.shape, [again, withdrawn]) == {KEY: again}
+    assert joined(Shape.ONCE, [withdrawn, again]) == joined(Shape.ONCE, [again, withdrawn]) == {KEY: withdrawn}
+    assert joined(Shape.FLAG, [withdrawn, again]) == joined(Shape.FLAG, [again, withdrawn]) == {KEY: again}
+
+
 def test_marks_never_meet():
     """Each mark and each cancel has a key of its own, so nothing ever evicts it."""
     [write] = REGISTERS[SpoilerMarked]

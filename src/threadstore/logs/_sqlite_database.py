@@ -8,8 +8,8 @@ other.
 
 **Erasure.** `secure_delete` zeroes what is deleted from the main file, but the WAL keeps every page as it once was until it is
 written over. So after an erasure the WAL is checkpointed and cut to nothing. A reader of another process can prevent that for a
-while; then each later write tries again, so does closing, and so does opening, for the case that the process was killed in
-between.
+while, and the process may be killed in between. So erasures are numbered, each process knows up to which number it has seen the
+WAL cut, and each later write of any of them, opening, closing, and repeating the erasure try again.
 
 **Forks.** A connection that is carried through a fork corrupts the file (sqlite.org/howtocorrupt.html, section 2.6), so it is
 refused there.
@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -33,6 +33,7 @@ __all__ = ["Database"]
 _MAX_IDLE: Final = 8
 #: How long an erasure waits for readers to leave the WAL, in milliseconds, before it is left to the next write.
 _SCRUB_WAIT: Final = 200
+_PATIENCE: Final = 100
 _OLDEST: Final = (3, 37, 0)  # the first with STRICT tables
 
 _WRITING: Final = (
@@ -65,6 +66,7 @@ class Database:
         self.target = path
         self.scrub_wait: int | None = 0
         """None while the WAL holds nothing erased; else how long the next attempt to cut it waits for readers."""
+        self._erased = self._scrubbed = 0  # the last erasure: that is known of, and that was there when the WAL was cut
         self._uri = Path(os.path.abspath(path)).as_uri()  # whatever directory the process changes to
         self._timeout = timeout
         self._factory = factory
@@ -97,13 +99,13 @@ class Database:
 
     def _inspect(self) -> None:
         """
-        Judge an existing file before anything can change it.
+        Refuse another program's file before anything can change it.
 
         An immutable connection takes no lock, makes no file beside it and replays no journal; a plain read of the header would
         be worse, since closing any descriptor of the file drops the locks that this process holds on it (howtocorrupt.html,
-        section 2.2).
+        section 2.2). It may meet a file that is just being made, so what it can not read is left to the next look, with a lock.
         """
-        with closing(self._connect("mode=ro&immutable=1")) as connection:
+        with suppress(sqlite3.Error), closing(self._connect("mode=ro&immutable=1")) as connection:
             schema.is_store(connection, self.target)
 
     def _establish(self, synchronous: str) -> None:
@@ -113,13 +115,28 @@ class Database:
         writer.execute("BEGIN IMMEDIATE")
         if not schema.is_store(writer, self.target):
             schema.create(writer)
+        writer.execute("DELETE FROM snapshots WHERE false")  # fails if the file is read-only, which BEGIN IMMEDIATE overlooks
+        self._erased = schema.last_erasure(writer)
         writer.execute("COMMIT")
-        [mode] = writer.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
+        if self._journal_mode() != "wal":
             raise StoreUnavailable(self.target, "its file system does not offer the shared memory that WAL needs")
         for pragma in (*_WRITING, f"PRAGMA synchronous = {synchronous}"):
             writer.execute(pragma)
         self._scrub()
+
+    def _journal_mode(self) -> str:
+        """
+        Switch to WAL and return the mode that the file is in.
+
+        SQLite takes this lock by upgrading a read lock, so it does not wait for others that are just opening the file, but
+        refuses at once. Beginning a transaction waits for them.
+        """
+        for _ in range(_PATIENCE):
+            with suppress(sqlite3.OperationalError):
+                return str(self._writer.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("COMMIT")
+        return str(self._writer.execute("PRAGMA journal_mode = WAL").fetchone()[0])
 
     # --- using ----------------------------------------------------------------------------------------------------------------
 
@@ -162,12 +179,19 @@ class Database:
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+                self._erased = self._scrubbed  # the number may be given again
                 raise
             self._scrub()
 
-    def due_to_scrub(self) -> None:
-        """Note that the present transaction erases, so that the WAL is cut after it."""
-        self.scrub_wait = _SCRUB_WAIT
+    def note_erasure(self, last: int, *, is_urgent: bool = False) -> None:
+        """
+        Note in a transaction which erasure is the *last* in the file: unless the WAL was cut since, it is cut after the transaction.
+
+        If that *is_urgent*, since the caller waits for that erasure, it waits a little for readers.
+        """
+        if last > self._scrubbed:
+            self._erased = last
+            self.scrub_wait = _SCRUB_WAIT if is_urgent else self.scrub_wait or 0
 
     def _scrub(self) -> None:
         """Cut the WAL, if it may hold what was erased and no reader is in the way."""
@@ -180,7 +204,7 @@ class Database:
         finally:
             self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
         if not busy:
-            self.scrub_wait = None
+            self.scrub_wait, self._scrubbed = None, self._erased
 
     def backup(self, path: str) -> None:
         """
@@ -242,10 +266,10 @@ _BUSY: Final = "another program has kept it locked for longer than the timeout"
 _WHY: Final = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
-    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_READONLY: "the file or its directory is read-only",
     sqlite3.SQLITE_NOTADB: "it is not a SQLite database",
-    sqlite3.SQLITE_IOERR: "the device failed",
 }
+_NO_FILE: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CONSTRAINT}
 
 
@@ -259,14 +283,14 @@ def _translation(target: str, error: sqlite3.Error) -> ThreadStoreError:
         return StoreFull(target)
     if code in _DAMAGED:
         return CorruptRecord(None, f"the tables of {target!r} are damaged ({error})")
-    why = _why_closed(target) if code == sqlite3.SQLITE_CANTOPEN else _WHY.get(code)
+    why = _why_no_file(target) if code in _NO_FILE else _WHY.get(code)
     return StoreUnavailable(target, f"{why} ({error})" if why else str(error))
 
 
-def _why_closed(target: str) -> str:
-    """Say what SQLite means by "unable to open database file"."""
+def _why_no_file(target: str) -> str:
+    """Say what SQLite means by "unable to open database file" and "disk I/O error"."""
     if os.path.isdir(target):
         return "it is a directory"
     if not os.path.isdir(os.path.dirname(os.path.abspath(target))):
         return "its directory does not exist"
-    return "this process may not open it, or may not write to its directory"
+    return "the device failed, or this process may not open the file or write to its directory"

@@ -25,7 +25,7 @@ import msgspec
 
 from threadstore.errors import StoreUnavailable, UnsupportedSchema
 
-__all__ = ["APPLICATION_ID", "PAGE_SIZE", "VERSION", "checksum", "create", "filled", "is_store", "unfilled"]
+__all__ = ["APPLICATION_ID", "PAGE_SIZE", "VERSION", "checksum", "create", "filled", "is_store", "last_erasure", "unfilled"]
 
 APPLICATION_ID: Final = 0x74687374  # "thst"
 VERSION: Final = 1
@@ -124,3 +124,8 @@ def create(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name} {definition}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def last_erasure(connection: sqlite3.Connection) -> int:
+    """Return the number of the last erasure; they are numbered as they come and never go."""
+    return int(connection.execute("SELECT coalesce(max(rowid), 0) FROM erasures").fetchone()[0])

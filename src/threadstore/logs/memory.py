@@ -114,11 +114,11 @@ class MemoryLog(EventLog):
 
     def _erase(self, thread: str, erasures: Sequence[Erasure], shown: Revision) -> int:
         """Redact what is held and remember the erasures; a state of a revision below *shown* may still hold the texts."""
-        remembered = self._erasures.setdefault(thread, {})
+        remembered = self._erasures.get(thread, {})
         fresh = [erasure for erasure in erasures if erasure not in remembered]
         if not fresh:
             return 0
-        remembered.update(dict.fromkeys(fresh, shown))
+        self._erasures[thread] = remembered | dict.fromkeys(fresh, shown)
         self._snapshots.pop(thread, None)
         absorbing, changed = Erasures(fresh), 0
         for position in self._threads.get(thread, ()):

@@ -33,7 +33,7 @@ from threadstore.codec import decode, encode
 from threadstore.events import Erasure, Event, is_redacted, redact
 from threadstore.ids import from_bytes, is_id, to_bytes
 from threadstore.logs._sqlite_database import Database
-from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum, filled, unfilled
+from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum, filled, last_erasure, unfilled
 from threadstore.logs._sqlite_verify import verify
 from threadstore.logs.batch import Erasures, check_expected, check_same, distinct
 from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
@@ -67,7 +67,8 @@ _KNOWN: Final = "SELECT id, position, data FROM events WHERE id IN "
 # The last position ever given: the rule of AUTOINCREMENT (sqlite.org/autoinc.html).
 _STANDING: Final = f"""
     SELECT max(({_POSITION}), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)),
-        coalesce(({_REVISION}), 0), EXISTS (SELECT 1 FROM erasures WHERE thread = ?)"""
+        coalesce(({_REVISION}), 0), EXISTS (SELECT 1 FROM erasures WHERE thread = ?),
+        (SELECT coalesce(max(rowid), 0) FROM erasures)"""
 _COUNT: Final = """
     INSERT INTO threads (key, revision) VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET revision = excluded.revision RETURNING id"""
@@ -96,11 +97,12 @@ Row = tuple[Any, ...]
 
 
 class _Standing(NamedTuple):
-    """What an append finds: the last position ever given, the thread's revision, and whether anything was erased from it."""
+    """What an append finds: the last position given, the thread's revision, whether anything was erased from it, the last erasure."""
 
     position: int
     revision: int
     erased: bool
+    erasure: int
 
 
 class SqliteLog(EventLog):
@@ -143,6 +145,7 @@ class SqliteLog(EventLog):
             positions = _known(writer, facts)
             new = [event for id, event in facts.items() if id not in positions]
             standing = _Standing(*writer.execute(_STANDING, (thread, thread)).fetchone())
+            self._database.note_erasure(standing.erasure)
             if new:
                 check_expected(thread, expected, standing.revision)
             if erasures:
@@ -161,9 +164,9 @@ class SqliteLog(EventLog):
     def _erase(self, writer: sqlite3.Connection, thread: str, erasures: Sequence[Erasure], shown: int) -> int:
         """Redact what is held and remember the erasures; a state of a revision below *shown* may still hold the texts."""
         fresh = [erasure for erasure in erasures if _remember(writer, thread, erasure, shown)]
+        self._database.note_erasure(last_erasure(writer), is_urgent=True)
         if not fresh:
             return 0
-        self._database.due_to_scrub()
         writer.execute(_DROP, (thread,))
         absorbing, after, changed = Erasures(fresh), 0, 0
         while rows := writer.execute(_HELD, (thread, after, _CHUNK)).fetchall():
@@ -294,16 +297,16 @@ def _revision(connection: sqlite3.Connection, thread: str) -> int:
 
 def _known(writer: sqlite3.Connection, facts: Mapping[str, Event]) -> dict[str, Position]:
     """Return the positions of the facts that are already there, having checked that each is the same fact."""
-    known: dict[str, Position] = {}
-    ids = [to_bytes(id) for id in facts]
+    ids, found = [to_bytes(id) for id in facts], dict[str, Row]()
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
         rows = writer.execute(f"{_KNOWN} ({','.join('?' * len(chunk))})", chunk).fetchall()
-        for id, position, data in rows:
-            event = facts[from_bytes(id)]
+        found |= {from_bytes(id): place for id, *place in rows}
+    for id, event in facts.items():
+        if id in found:
+            position, data = found[id]
             check_same(event, unfilled(data), position)
-            known[event.id] = position
-    return known
+    return {id: position for id, (position, _) in found.items()}
 
 
 def _insert(writer: sqlite3.Connection, thread: str, events: Sequence[Event], standing: _Standing) -> dict[str, Position]:

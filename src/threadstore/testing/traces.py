@@ -500,12 +500,13 @@ _WORDS: Final = (
     "the pilots say that it was a bird and the tower says that it was none of theirs while the field behind the river "
     "had been dry for weeks so what we saw that night may well have been dust or a kite or both as my neighbour holds "
 )
+_STARTS: Final = tuple(index for index in range(len(_WORDS)) if _WORDS[index - 1] == " ")
 
 
 def _text(key: str, length: int) -> str:
     """Return a text of *length* characters that the key chooses."""
     wanted = min(length, MAX_BODY)
-    start = zlib.crc32(key.encode()) % len(_WORDS)
+    start = _STARTS[zlib.crc32(key.encode()) % len(_STARTS)]
     return (_WORDS * ((start + wanted) // len(_WORDS) + 1))[start : start + wanted]
 
 
@@ -529,7 +530,7 @@ def small_thread(seed: int = 0, size: int = 60) -> list[CommentRow]:
                 thread=1,
                 id=number,
                 parent=_parent(random, number, size),
-                t=None if random.random() < 0.02 else now - 90 * (random.random() < 0.02),
+                t=None if random.random() < 0.02 else now - 90_000 * (random.random() < 0.02),
                 author=None if random.random() < 0.05 else 1 + int(random.paretovariate(0.8)) % 20,
                 len=1 + int(random.lognormvariate(4.5, 1.2)),
                 likes=int(random.paretovariate(1)) - 1,

@@ -1,0 +1,112 @@
+"""Two logs that are told the same say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threadstore.errors import StoreError
+from threadstore.events import Actor, CommentEdited, CommentPosted, Erasure, Event, redact
+from threadstore.ids import make_id
+from threadstore.logs.memory import MemoryLog
+from threadstore.logs.protocol import ANY, NONE, EventLog, Revision, Snapshot
+from threadstore.logs.sqlite import SqliteLog
+
+Step = Callable[[EventLog], Any]
+
+
+def an_id(random: Random) -> str:
+    return make_id(random.randrange(12), 0, 0)
+
+
+def an_event(random: Random, thread: str) -> Event:
+    """Return one of few events, so that repeats, twins and conflicts are common."""
+    actor = random.choice([None, Actor("a", "Ann"), Actor("b", "Bob")])
+    id, body = an_id(random), random.choice(["one", "one", "one", "two", ""])
+    event: Event = CommentPosted(id=id, thread=thread, actor=actor, body=body)
+    if random.random() < 0.2:
+        event = CommentEdited(id=id, thread=thread, actor=actor, comment=an_id(random), body=body)
+    return redact(event) if random.random() < 0.2 else event
+
+
+def an_erasure(random: Random) -> Erasure:
+    return random.choice([Erasure(comment=an_id(random)), Erasure(person=random.choice("abc"), before=an_id(random))])
+
+
+def a_step(random: Random, kinds: list[str]) -> Step:
+    """Return something to do with a log. Every choice is made here, so that all logs do the same."""
+    thread, other = random.choice("ttu"), random.choice("tu")
+    kind, number = random.choice(kinds), random.randrange(6)
+    erasures = [an_erasure(random) for _ in range(random.choice([0, 0, 0, 1, 2]))]
+    match kind:
+        case "append":
+            events = [an_event(random, thread if random.random() < 0.98 else other) for _ in range(random.randrange(4))]
+            expected = random.choice([ANY, ANY, NONE, Revision(number)])
+            return lambda log: log.append(thread, events, expected=expected, erasures=erasures)
+        case "redact":
+            return lambda log: log.redact(thread, erasures)
+        case "store":
+            snapshot = Snapshot(random.choice("xy"), Revision(number), bytes([number]))
+            return lambda log: log.store_snapshot(thread, snapshot)
+        case _:
+            id, limit, fold = an_id(random), random.choice([None, 0, 2]), random.choice("xy")
+            return lambda log: (
+                list(log.read(thread, after=number - 1)),
+                list(log.read_all(after=number - 1, limit=limit)),
+                log.find(id),
+                log.load_snapshot(thread, fold),
+            )
+
+
+def outcome(step: Step, log: EventLog) -> Any:
+    try:
+        return step(log)
+    except (StoreError, ValueError) as error:
+        return type(error), error.args
+
+
+def sight(log: EventLog) -> Any:
+    """Return everything that the log shows."""
+    snapshots = [log.load_snapshot(thread, fold) for thread in "tu" for fold in "xy"]
+    threads = {thread: (list(log.read(thread)), log.revision(thread)) for thread in log.threads()}
+    return list(log.read_all()), log.position(), list(threads.items()), snapshots
+
+
+@given(seed=st.integers(0, 1 << 64))
+def test_the_logs_agree(seed: int):
+    """Whatever is done to them, a log on disk answers and looks like the reference, errors included."""
+    random = Random(seed)
+    kinds = ["append", *random.sample(["append", "redact", "store", "read"], random.randint(1, 3))]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "log.db"
+        disk, reference = SqliteLog.open(path, durability="off"), MemoryLog()
+        for _ in range(random.choice([10, 40])):
+            step = a_step(random, kinds)
+            assert outcome(step, disk) == outcome(step, reference)
+        assert sight(disk) == sight(reference)
+        disk.close()
+        with closing(SqliteLog.open(path, durability="off")) as disk:
+            assert sight(disk) == sight(reference)
+            assert list(disk.verify()) == []
+
+
+def test_the_steps_do_everything():
+    """The test above can not pass vacuously: its steps meet every outcome that there is."""
+    random = Random(7)
+    log = MemoryLog()
+    outcomes = [outcome(a_step(random, ["append", "append", "redact", "store", "read"]), log) for _ in range(2_000)]
+    answers = [answer for answer in outcomes if isinstance(answer, tuple)]
+    assert {answer[0].__name__ for answer in answers if isinstance(answer[0], type)} == {
+        "ConflictingEvent",
+        "WrongRevision",
+        "ValueError",
+    }
+    assert {answer for answer in outcomes if isinstance(answer, int)} >= {0, 1}
+    assert any(isinstance(answer[-1], Snapshot) for answer in answers)

@@ -1,0 +1,68 @@
+"""What all logs do alike with a batch."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from threadstore.codec import decode, encode
+from threadstore.errors import ConflictingEvent, WrongRevision
+from threadstore.events import Actor, CommentEdited, CommentPosted, CommentReported, Erasure, Event, ThreadDescribed
+from threadstore.ids import make_id
+from threadstore.logs.batch import Erasures, check_expected, check_same
+from threadstore.logs.protocol import ANY, NONE, Revision
+
+
+def number(value: int) -> str:
+    return make_id(value, 0, 0)
+
+
+def some_event(random: Random) -> Event:
+    actor = random.choice([None, Actor("a", "Ann"), Actor("b", "Bob", "moderator")])
+    id, comment = number(random.randrange(10)), number(random.randrange(10))
+    return random.choice(
+        [
+            CommentPosted(id=id, thread="t", actor=actor, body="words"),
+            CommentEdited(id=id, thread="t", actor=actor, comment=comment, body="words"),
+            ThreadDescribed(id=id, thread="t", actor=actor, title="words"),
+        ]
+    )
+
+
+def some_erasure(random: Random) -> Erasure:
+    comment = random.choice([None, number(random.randrange(10))])
+    return Erasure(comment, random.choice([None, "a", "b", "c"]), random.choice([None, number(random.randrange(10))]))
+
+
+@given(seed=st.integers(0, 1 << 32))
+def test_many_erasures_absorb_what_one_of_them_absorbs(seed: int):
+    """Looking up candidates answers as asking every erasure does."""
+    random = Random(seed)
+    erasures = [some_erasure(random) for _ in range(random.randrange(4))]
+    event = some_event(random)
+    assert Erasures(erasures).absorb(event) == any(erasure.absorbs(event) for erasure in erasures)
+
+
+def test_an_expectation_is_told_in_numbers():
+    """WrongRevision names the revision that was expected, also where it was expected in words."""
+    check_expected("t", ANY, 3)
+    check_expected("t", NONE, 0)
+    check_expected("t", Revision(3), 3)
+    with pytest.raises(WrongRevision) as error:
+        check_expected("t", NONE, 3)
+    assert error.value.args == ("t", "0", 3)
+
+
+def test_old_bytes_are_the_same_fact():
+    """A record of an older schema is already there, though a retry encodes it otherwise today."""
+    old = encode(CommentReported(id=number(2), thread="t", comment=number(1), reason="spam"))
+    old = bytes.fromhex(old.hex().replace("7265706f7274656401", "7265706f7274656400"))  # "reported", schema 0 for 1
+    old = old.replace(b"\xc4\x10" + bytes.fromhex(number(1).replace("-", "")), b"", 1).replace(b"\x98", b"\x97", 1)
+    event = decode(old)
+    assert encode(event) != old
+    check_same(event, old, 1)
+    with pytest.raises(ConflictingEvent):
+        check_same(CommentReported(id=number(2), thread="t", comment=number(1), reason="rude"), old, 1)

@@ -1,0 +1,189 @@
+"""What is read over all threads: as it comes, as a feed, as a queue."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event as Signal
+from threading import Thread as PythonThread
+
+import pytest
+from msgspec.structs import replace
+
+from threadstore import (
+    Actor,
+    StoreClosed,
+    ThreadStore,
+)
+from threadstore.testing.given import (
+    ANN,
+    BOB,
+    MODERATOR,
+    THREAD,
+    id_of,
+    moment,
+    posted,
+    reacted,
+)
+from threadstore.testing.places import Place
+
+# --- subscribing ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_subscriber_goes_on_from_a_checkpoint(store: ThreadStore):
+    """A reader that stops and goes on from where it was misses nothing and sees nothing twice."""
+    ids = [store.thread(f"article {number % 3}").post("again") for number in range(7)]
+    seen, checkpoint = [], 0
+    while True:
+        records = store.subscribe(after=checkpoint)
+        two = [record for record, _ in zip(records, range(2), strict=False)]
+        if not two:
+            break
+        seen += [record.event.id for record in two]
+        checkpoint = two[-1].position
+    assert seen == ids
+
+
+def test_a_subscriber_reads_more_than_one_chunk(later: Place):
+    """However much there is, it comes in order and once."""
+    store = later.open()
+    store.merge(posted(number) for number in range(1, 2_502))
+    assert [record.position for record in store.subscribe()] == list(range(1, 2_502))
+
+
+def test_a_subscriber_hears_what_is_written_while_it_reads(store: ThreadStore):
+    """What is said in answer to a record comes in the same reading; it ends when nothing more comes."""
+    article = store.thread(THREAD)
+    article.post("0")
+    heard = []
+    for record in store.subscribe():
+        heard.append(record.event.body)
+        if len(heard) < 5:
+            article.post(str(len(heard)))
+    assert heard == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("write", ["execute", "merge"])
+def test_a_subscriber_is_woken(write: str, place: Place, monkeypatch: pytest.MonkeyPatch):
+    """A waiting reader is woken by whoever writes in this process: it does not have to look by itself."""
+    monkeypatch.setattr("threadstore.store._POLL_SECONDS", 600)
+    store = place.open()
+    waiting = Signal()
+    wait = store._news.wait
+    monkeypatch.setattr(store._news, "wait", lambda timeout: (waiting.set(), wait(timeout))[1])
+
+    def answer() -> None:
+        assert waiting.wait(60)
+        store.thread(THREAD).post("There.") if write == "execute" else store.merge([posted(1, "There.")])
+
+    writer = PythonThread(target=answer)
+    writer.start()
+    place.wall.ms = moment(10)
+    record = next(store.subscribe(timeout=600))
+    writer.join()
+    assert record.event.body == "There."
+
+
+def test_a_subscriber_finds_what_other_processes_write(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """Nobody wakes a reader from another process; it finds the record by looking."""
+    store, other = place.open(), place.open()
+    looked = []
+
+    def look(timeout: float) -> None:
+        looked.append(timeout)
+        other.thread(THREAD).post("There.")
+
+    monkeypatch.setattr(store._news, "wait", look)
+    assert next(store.subscribe(timeout=600)).event.body == "There."
+    assert len(looked) == 1
+    assert 0 < looked[0] < 1
+
+
+def test_a_subscriber_waits_no_longer_than_asked(store: ThreadStore):
+    """With nothing to come, a reading ends: at once, or when its time is up."""
+    assert list(store.subscribe()) == []
+    assert list(store.subscribe(timeout=0.001)) == []
+    assert list(store.subscribe(after=99)) == []
+
+
+def test_a_subscriber_hears_that_the_store_is_closed(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """Closing wakes whoever waits, with the reason."""
+    monkeypatch.setattr("threadstore.store._POLL_SECONDS", 600)
+    store = place.open()
+    waiting = Signal()
+    wait = store._news.wait
+    monkeypatch.setattr(store._news, "wait", lambda timeout: (waiting.set(), wait(timeout))[1])
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(list, store.subscribe(timeout=600))
+        assert waiting.wait(60)
+        with store._news:
+            pass  # it does wait by now
+        store.close()
+        with pytest.raises(StoreClosed):
+            reading.result(60)
+
+
+# --- over all threads -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_comments(store: ThreadStore):
+    """A feed shows the comments of all threads, newest first, without what its reader may not see."""
+    ids = [store.thread(key).post(f"w{number}", by=ANN) for number, key in enumerate("abab")]
+    store.thread("a").react(ids[0], by=BOB)
+    store.thread("b").remove(ids[3], by=MODERATOR)
+    held = store.thread("a").reply(ids[2], "wait", by=BOB, held=True)
+    assert [(item.thread, item.comment.id) for item in store.latest()] == [("a", ids[2]), ("b", ids[1]), ("a", ids[0])]
+    assert [item.comment.id for item in store.latest(reader=BOB, limit=2)] == [held, ids[2]]
+    assert [item.comment.id for item in store.latest(reader=MODERATOR)] == [held, *reversed(ids)]
+
+
+def test_a_feed_keeps_a_spoiler(store: ThreadStore):
+    """The body of a spoiler is in no feed (discourse-spoiler-alert#9) but that of a reader who has opened it."""
+    comment = store.thread("a").post("The pilot did it.", by=ANN, spoiler=True)
+    [item] = store.latest(reader=ANN)
+    assert (item.comment.id, item.comment.body, item.comment.concealed) == (comment, None, "spoiler")
+    [item] = store.latest(reveal={comment})
+    assert item.comment.body == "The pilot did it."
+
+
+def test_a_feed_goes_on(later: Place):
+    """Page follows page without gap or repeat, however many other events lie between two comments."""
+    store = later.open()
+    for number in range(1, 21):
+        store.merge([replace(posted(number), thread=f"article {number % 7}")])
+    store.merge(reacted(number, 1, by=Actor(f"u-{number}")) for number in range(21, 1_100))
+    store.merge(posted(number, to=1) for number in range(1_100, 1_105))
+    pages, before = [], None
+    while page := store.latest(limit=4, before=before):
+        pages += page
+        before = page[-1].position
+    assert [item.comment.id for item in pages] == [id_of(number) for number in [*range(1_104, 1_099, -1), *range(20, 0, -1)]]
+    assert [item.position for item in pages] == sorted({item.position for item in pages}, reverse=True)
+
+
+def test_what_a_person_said(store: ThreadStore):
+    """All that one person said is found, in all threads, newest first, and nothing that anybody else or nobody said."""
+    mine = [store.thread(key).post(f"w{number}", by=ANN) for number, key in enumerate("abc")]
+    store.thread("a").reply(mine[0], "And I.", by=BOB)
+    store.thread("a").post("Nobody.")
+    store.thread("c").delete(mine[2], by=ANN)
+    assert [item.comment.id for item in store.by_person("ann")] == [mine[1], mine[0]]
+    assert [item.comment.id for item in store.by_person("ann", limit=1)] == [mine[1]]
+    assert store.by_person("cyd") == ()
+
+
+def test_the_queue_of_all_threads(place: Place):
+    """What waits for a moderator is found in every thread, the thread that waits longest first."""
+    store = place.open()
+    for key in "abc":
+        store.thread(key).post("fine", by=ANN)
+        place.wall.ms += 1
+    waiting = {}
+    for key in "cb":
+        waiting[key] = store.thread(key).post("wait", by=BOB, held=True)
+        store.thread(key).post("wait too", by=BOB, held=True)
+        place.wall.ms += 1
+    pages = store.queue(limit=1)
+    assert [(page.thread, [item.id for item in page.items], page.left) for page in pages] == [
+        ("c", [waiting["c"]], 1),
+        ("b", [waiting["b"]], 1),
+    ]
