@@ -35,7 +35,7 @@ from threadstore.logs.sqlite import SqliteLog
 
 KEY = "2023/05/03/drones"
 START = 1_683_072_000_000
-WORDS = "the drones came over the river before dawn and nobody in the village slept after that".split()
+WORDS = ("the", "drones", "came", "over", "the", "river", "before", "dawn", "and", "nobody", "slept", "after", "that")
 
 
 def history(count: int, seed: int = 1) -> Iterator[Event]:

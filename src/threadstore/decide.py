@@ -418,7 +418,8 @@ class _Deciding:
         """Return the text that the actor says they had before them, by default the present one."""
         if not seen:
             return present
-        _check_skew(check_id(seen, "seen"), self.policy, self.now)
+        if self.thread.fact(check_id(seen, "seen")) is None:  # one that is there may well be of a clock that was wrong
+            _check_skew(seen, self.policy, self.now)
         return seen
 
     def _last_cancel(self, flag: str, target: str, otherwise: str, posted: e.Event | None = None) -> str:
@@ -682,6 +683,8 @@ class _Deciding:
     def _suggest(self, command: c.SuggestCorrection) -> Drafts:
         self._identified()
         limit = self.policy.max_quote
+        if type(command.quote) is not e.TextQuote:
+            raise TypeError(f"quote must be a TextQuote, not {type(command.quote).__name__}")
         self._said("quote", command.quote.exact, limit)
         self._bounded("suggestion", command.suggestion, limit)
         self._bounded("note", command.note, self.policy.max_reason)

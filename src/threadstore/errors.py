@@ -103,7 +103,7 @@ class CommentNotFound(Rejected):
         self.thread, self.comment = thread, comment
 
     def __str__(self) -> str:
-        return f"thread {self.thread!r} has no comment {self.comment!r}; check the id, it may belong to another thread"
+        return f"thread {self.thread!r} has no comment {self.comment!r:.80}; check the id, it may belong to another thread"
 
 
 class CorrectionNotFound(Rejected):
@@ -116,7 +116,7 @@ class CorrectionNotFound(Rejected):
         self.thread, self.correction = thread, correction
 
     def __str__(self) -> str:
-        return f"thread {self.thread!r} has no correction {self.correction!r}; list them with corrections()"
+        return f"thread {self.thread!r} has no correction {self.correction!r:.80}; list them with corrections()"
 
 
 class NotTheAuthor(Rejected):
@@ -275,7 +275,7 @@ class UnknownReaction(Rejected):
         self.kind, self.offered = kind, tuple(offered)
 
     def __str__(self) -> str:
-        return f"reaction {self.kind!r} is not offered here; Policy.kinds offers {', '.join(self.offered) or 'none'}"
+        return f"reaction {self.kind!r:.80} is not offered here; Policy.kinds offers {', '.join(self.offered) or 'none'}"
 
 
 class RefusedByScreen(Rejected):
@@ -314,7 +314,7 @@ class StoreError(ThreadStoreError):
 class WrongRevision(StoreError):
     """An append expected another revision of the thread than the log holds."""
 
-    def __init__(self, thread: str, expected: str, actual: int) -> None:
+    def __init__(self, thread: str, expected: int, actual: int) -> None:
         super().__init__(thread, expected, actual)
         self.thread, self.expected, self.actual = thread, expected, actual
 

@@ -186,6 +186,11 @@ class HybridClock:
         """Return the wall clock, in Unix milliseconds."""
         return self._now()
 
+    @property
+    def latest(self) -> int:
+        """The Unix milliseconds of the last id minted; -1 before the first."""
+        return self._last >> _COUNTER_BITS
+
     def mint(self, *, after: str = NIL) -> str:
         """
         Return a new id above *after* and above every id minted before.
@@ -197,7 +202,7 @@ class HybridClock:
         """
         ms = min(max(self._now(), 0), MAX_MILLIS)
         fresh = (ms << _COUNTER_BITS) | self._random(_COUNTER_BITS - 1)
-        tick = fresh if ms > self._last >> _COUNTER_BITS else self._last + 1
+        tick = fresh if ms > self.latest else self._last + 1
         tick = max(tick, _tick(after) + 1)
         minted = _id_at(tick, self._random(_RANDOM_BITS))
         self._last = tick

@@ -15,7 +15,9 @@ How it is done. The distinct names are one sorted list, and beside each name sta
 first *k* characters are a name, too. For the text behind an ``@``, every name that it starts with is also a start of
 that name in the list which sorts last before the text (whatever sorts between a start and the text shares that start). So one
 bisection finds a neighbour, and the neighbour's integer, cut where it departs from the text, holds the lengths of all
-names that match, the longest in its highest bit.
+names that match, the longest in its highest bit. Mostly that one ends properly. If it does not, the places of the body where
+a name may end are written down once, as a row of digits, and the stretch of it behind an ``@`` is an integer of the same kind:
+so a body made of starts of names that all go on costs no more than another.
 
 Cost, with n names and L the length of the longest: an ``@`` takes O(1) if no name begins with the character behind it, and else
 O(L + log n); more names cost no more than the logarithm. A new name takes O(L + log n), a step for every longer
@@ -81,6 +83,27 @@ class _Ancestors:
                 if first.get(author.id, before) < before:
                     return author.id
         return None
+
+
+class _Ends:
+    """The places of a body where a name may end, looked at once and only if somebody asks."""
+
+    __slots__ = ("_body", "_digits")
+
+    def __init__(self, body: str) -> None:
+        self._body = body
+        self._digits = ""
+
+    def behind(self, start: int, most: int) -> int:
+        """
+        Return the lengths, up to *most*, of what stands at *start* and ends properly, as bits.
+
+        Complexity: O(most), after O(len(body)) for the first time.
+        """
+        if not self._digits:
+            table = {ord(character): "1" if _may_end(character) else "0" for character in set(self._body)}
+            self._digits = self._body.translate(table) + "1"
+        return int(self._digits[start : start + most + 1][::-1], 2)
 
 
 class Names:
@@ -162,11 +185,12 @@ class Names:
         found: list[Mention] = []
         actors: dict[str, str] = {}
         known: dict[str, int] = {}
+        ends = _Ends(body)
         ancestors = _Ancestors(nearest)
         while at >= 0:
             end = at + 1
             if body[end : end + 1] in self._heads and not body[at - 1 : at].isalnum():
-                end += self._match(body, end, comment, known)
+                end += self._match(body, end, comment, known, ends)
             if end > at + 1:
                 name = body[at + 1 : end]
                 if name not in actors:
@@ -177,7 +201,7 @@ class Names:
 
     # --- matching ---------------------------------------------------------------------------------------------------------
 
-    def _match(self, body: str, start: int, comment: str, known: dict[str, int]) -> int:
+    def _match(self, body: str, start: int, comment: str, known: dict[str, int], ends: _Ends) -> int:
         """Return the length of the longest name that stands at *start* and ends properly, or 0."""
         text = body[start : start + self._width]
         place = bisect_right(self._sorted, text)
@@ -187,12 +211,11 @@ class Names:
         if neighbour not in known:
             known[neighbour] = self._lengths_before(neighbour, comment)
         lengths = known[neighbour] & _up_to(_common(neighbour, text))
-        while lengths:
-            length = lengths.bit_length() - 1
-            if _ends(body, start + length):
-                return length
-            lengths ^= 1 << length
-        return 0
+        length = max(lengths.bit_length() - 1, 0)
+        if length and not _may_end(body[start + length : start + length + 1]):
+            lengths &= ends.behind(start, length)
+            length = max(lengths.bit_length() - 1, 0)
+        return length
 
     def _lengths_before(self, name: str, comment: str) -> int:
         """Return the lengths of the names that *name* starts with, as bits, of which a comment below *comment* made use."""
@@ -274,7 +297,6 @@ def _common(one: str, other: str) -> int:
     return low
 
 
-def _ends(body: str, index: int) -> bool:
-    """Return whether a name may end before *index*: no letter, digit or combining mark goes on there."""
-    following = body[index : index + 1]
+def _may_end(following: str) -> bool:
+    """Return whether a name may end before *following*: no letter, digit or combining mark, or the end of the body."""
     return not following or not (following.isalnum() or category(following).startswith("M"))

@@ -1,13 +1,14 @@
 """
 What is derived from a thread's state under one set of rules: the tree, the counts, and the sorted top level.
 
-Every comment is a node under its parent. A comment whose parent is not in the set hangs under a placeholder at the top level, and moves home
-when the parent comes; one whose parent does not have a smaller id hangs under the one placeholder with the nil id. So there are no cycles, and
-each comment has exactly one place.
+Every comment is a node under its parent. A comment whose parent is not in the set hangs under a placeholder at the top
+level, and moves home when the parent comes; one whose parent does not have a smaller id hangs under the one placeholder with
+the nil id. So there are no cycles, and each comment has exactly one place.
 
-A node is *live* if the public sees its comment or any below it. A parent keeps the ids of its live children, in order, and apart from
-them those of its buried ones, so a page never steps over what it does not show. Liveness travels up only as far as it changes
-something: an ordinary reply touches its parent and nothing else, however deep the tree and however large the thread.
+A node is *live* if the public sees its comment or any below it. A parent keeps the ids of its live children, in order, and
+apart from them those of its *buried* ones, so a page never steps over what it does not show. Liveness travels up only as far
+as it changes something: an ordinary reply touches its parent and nothing else, however deep the tree and however large the
+thread.
 
 Orders of the top level are sorted when first asked for and kept up from then on, each as one sorted list of keys.
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 from threadstore.events import (
     Actor,
@@ -134,7 +135,7 @@ class Outline:
         self._by_author: dict[str | None, list[str]] = {}
         self._corrections: list[str] = []
         self._sorted: dict[tuple[Order, bool], _Sorted] = {}
-        self._activity: dict[str, str] | None = None
+        self._activity: dict[str, list[str]] | None = None
         self._flat: dict[str, list[SortKey]] = {}
         self._hot: tuple[int, bool, list[SortKey]] | None = None
         self._horizons = person_erasures(self._today.cells(""), rules)
@@ -261,7 +262,7 @@ class Outline:
 
     def top_key(self, node: Node, order: Order, pinned: bool, now: int) -> SortKey:
         """Return where a top-level *node* belongs in *order*; with *pinned*, what is pinned comes first."""
-        activity = self._activities().get(node.id, node.id) if order == "active" else node.id
+        activity = self._activities().get(node.id, [node.id])[-1] if order == "active" else node.id
         ranked = key(order, self._votes_of(node, activity), now=now)
         return (0 if node.pinned and node.shown else 1, *ranked) if pinned else ranked
 
@@ -280,7 +281,8 @@ class Outline:
         """
         Return the keys of the live top level in *order*, ascending; not to be changed.
 
-        Complexity: O(1) for an order that was asked for before, O(n log n) the first time; "hot" anew for each *now* and each change.
+        Complexity: O(1) for an order that was asked for before, O(n log n) the first time; "hot" anew for each *now* and each
+        change.
         """
         if order == "hot":
             if self._hot is None or self._hot[:2] != (now, pinned):
@@ -321,8 +323,8 @@ class Outline:
 
     # --- activity -------------------------------------------------------------------------------------------------------------
 
-    def _activities(self) -> dict[str, str]:
-        """Return the largest id that the public sees under each top-level node; kept up once it was asked for."""
+    def _activities(self) -> dict[str, list[str]]:
+        """Return the ids that the public sees under each top-level node, in order; kept up once they were asked for."""
         if self._activity is None:
             self._activity = {}
             for id, node in self._nodes.items():
@@ -331,23 +333,34 @@ class Outline:
         return self._activity
 
     def _note_activity(self, root: Node, id: str) -> None:
-        if self._activity is not None and id > self._activity.get(root.id, ""):
-            self._activity[root.id] = id
+        if self._activity is not None:
+            insort(self._activity.setdefault(root.id, []), id)
 
     def _forget_activity(self, root: Node, id: str) -> None:
-        """Look for the next largest, if it was *id* that is no longer seen. Complexity: O(nodes under the root)."""
-        if self._activity is None or self._activity.get(root.id) != id:
+        if self._activity is None:
             return
-        del self._activity[root.id]
-        below = [root]
-        while below:
-            node = below.pop()
-            if node.shown:
-                self._note_activity(root, node.id)
-            below.extend(self._nodes[child] for child in node.children)
+        seen = self._activity[root.id]
+        _remove(seen, id)
+        if not seen:
+            del self._activity[root.id]
+
+    def _move_activity(self, former: Node, root: Node) -> None:
+        """Let all that is seen under *former* be seen under *root*. Complexity: O(log n) for each of the fewer."""
+        if self._activity is None or former.id not in self._activity:
+            return
+        some, others = self._activity.pop(former.id), self._activity.get(root.id, [])
+        if len(some) < len(others):
+            some, others = others, some
+        for id in others:
+            insort(some, id)
+        self._activity[root.id] = some
 
     def _root(self, node: Node) -> Node:
-        """Return the top-level ancestor of *node*, shortening the way for the next time (path halving; Tarjan & van Leeuwen 1984)."""
+        """
+        Return the top-level ancestor of *node*, shortening the way for the next time.
+
+        This is path halving (Tarjan & van Leeuwen, "Worst-case Analysis of Set Union Algorithms", JACM 31, 1984).
+        """
         while node.home is not None and node.home is not self._top:
             above = node.home
             if above.home is not None and above.home is not self._top:
@@ -466,9 +479,9 @@ class Outline:
             insort(parent.buried, node.id)
             return
         self._gain(parent, node)
-        if self._activity is not None and node.id in self._activity and parent is not self._top:
+        if parent is not self._top:
             root = self._root(node)
-            self._note_activity(root, self._activity.pop(node.id))
+            self._move_activity(node, root)
             self._rerank(root)
 
     def _leave_top(self, node: Node) -> None:

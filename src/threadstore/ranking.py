@@ -194,5 +194,5 @@ def key(order: Order, votes: Votes, *, now: int) -> Key:
     """
     make = _KEYS.get(order)
     if make is None:
-        raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
+        raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r:.80}")
     return make(votes, now)

@@ -1,20 +1,23 @@
 """
 What holds for one comment or one correction: a pure function of its cells and the rules.
 
-Who may do what is judged here and nowhere else, from the set of facts, so an unauthorised event changes nothing that anybody sees:
+Who may do what is judged here and nowhere else, from the set of facts, so an unauthorised event changes nothing that
+anybody sees:
 
 - The author of a comment is whoever bears the id of the actor who posted it. An anonymous actor equals nobody.
-- A cancel reaches the marks that it names, of its own kind and target, whose ids are below its own: whoever had seen a mark has a
-  larger id. A mark that it had not seen stays up: the safe side wins, and no clock decides.
+- A cancel reaches the marks that it names, of its own kind and target, whose ids are below its own: whoever had seen a
+  mark has a larger id. A mark that it had not seen stays up: the safe side wins, and no clock decides.
 - A moderator's edit stands against an author's edit that had not seen it; otherwise the larger id wins.
-- Approving or restoring opens exactly one text. A mark that was lifted stays down only for the texts that an approval or a restore
-  naming it had *seen*: any other text by the author is held again, and `stale` says so. A moderator's text needs no approval.
+- Approving or restoring opens exactly one text. A mark that was lifted stays down only for the texts that an approval or a
+  restore naming it had *seen*: any other text by the author is held again, and `stale` says so. A moderator's edit needs no
+  approval.
 - Deletion and erasure are terminal: no later edit, restore or clock beats them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -22,10 +25,10 @@ from msgspec import Struct
 from threadstore.events import (
     Actor,
     CommentEdited,
+    CommentErased,
     CommentPosted,
     CorrectionSuggested,
     Erasure,
-    CommentErased,
     Event,
     Key,
     PersonErased,
@@ -33,20 +36,25 @@ from threadstore.events import (
 )
 from threadstore.policy import Rules
 from threadstore.registers import Cell
-from threadstore.viewmodel import Concealment, CONCEALMENTS
+from threadstore.viewmodel import CONCEALMENTS, Concealment
 
 __all__ = [
     "Locks",
     "Standing",
+    "cancellable",
     "correction_standing",
     "current_decision",
     "description",
     "effective_reaction",
     "erasure_of",
+    "is_absorbed",
     "is_author",
+    "is_pinned",
     "judge",
-    "marks_of",
+    "marks_up",
+    "opened",
     "person_erasures",
+    "rivals",
     "tally",
 ]
 
@@ -103,10 +111,13 @@ def erasure_of(event: Event, rules: Rules) -> Erasure | None:
     """
     if isinstance(event, CommentErased) and rules.moderates(event.actor):
         return Erasure(comment=event.comment)
-    if isinstance(event, PersonErased) and event.actor is not None:
-        if rules.moderates(event.actor) or event.actor.id == event.person:
-            return Erasure(person=event.person, before=event.id)
+    if isinstance(event, PersonErased) and _may_erase(event.actor, event.person, rules):
+        return Erasure(person=event.person, before=event.id)
     return None
+
+
+def _may_erase(actor: Actor | None, person: str, rules: Rules) -> bool:
+    return actor is not None and (rules.moderates(actor) or actor.id == person)
 
 
 def person_erasures(thread_cells: Cells, rules: Rules) -> dict[str, str]:
@@ -139,12 +150,30 @@ def _reach(cancels: Iterable[Event]) -> dict[str, str]:
 
 def _split(marks: Iterable[Event], cancels: Iterable[Event]) -> tuple[list[Event], list[Event]]:
     """Return the marks that are up and those that are lifted."""
-    reach = _reach(cancels)
+    marks = list(marks)
+    down = _lifted({mark.id for mark in marks}, cancels)
     up: list[Event] = []
     lifted: list[Event] = []
     for mark in marks:
-        (lifted if reach.get(mark.id, "") > mark.id else up).append(mark)
+        (lifted if mark.id in down else up).append(mark)
     return up, lifted
+
+
+def _lifted(marks: set[str], cancels: Iterable[Event]) -> set[str]:
+    """
+    Return those of the *marks* that a cancel with a larger id names; the others are left in *marks*.
+
+    The last cancel is asked first: it mostly names all that there was to name. A comment that is held, approved and edited n
+    times has n approvals that name up to n holds each, and to ask them all would cost n² each time.
+    """
+    lifted: set[str] = set()
+    for cancel in sorted(cancels, key=attrgetter("id"), reverse=True):
+        if cancel.id <= min(marks, default=cancel.id):
+            break
+        named = {id for id in marks.intersection(cancel.cancels) if id < cancel.id}  # type: ignore[attr-defined]  # as in _reach
+        lifted |= named
+        marks -= named
+    return lifted
 
 
 def marks_of(cells: Cells, flag: str, posted: Event, rules: Rules) -> list[Event]:
@@ -232,6 +261,7 @@ def judge(cells: Cells, posted: CommentPosted, horizons: Mapping[str, str], rule
         cells: The cells of the comment.
         posted: The fact that posted it, from those cells.
         horizons: Whose words are forgotten, from `person_erasures`.
+        rules: Whose roles have effect.
 
     Complexity: O(facts about the comment), reactions apart.
     """
@@ -280,7 +310,9 @@ def rivals(kind: str, rules: Rules) -> frozenset[str]:
 
 def effective_reaction(reactions: Mapping[Key, Event], actor: str | None, kind: str, rules: Rules) -> bool:
     """
-    Return whether an actor's reaction counts: it is given, of a kind that is offered, and nothing later in its exclusive group overrides it.
+    Return whether an actor's reaction counts.
+
+    It does if it is given, of a kind that is offered, and nothing later in its exclusive group takes its place.
 
     Complexity: O(groups + kinds in the group).
     """
@@ -361,8 +393,8 @@ def cancellable(cells: Cells, flag: str, posted: Event, rules: Rules) -> tuple[s
     """
     Return the ids that a cancel of *flag* should name to take the flag down, as far as these cells tell.
 
-    Those are the marks that are up. A hold or a removal that was lifted for another text than the present one needs to be opened for
-    this one, so an approval or a restore names it as well.
+    Those are the marks that are up. A hold or a removal that was lifted for another text than the present one needs to be
+    opened for this one, so an approval or a restore names it as well.
     """
     needed = marks_up(cells, flag, posted, rules)
     if flag in ("held", "removed") and isinstance(posted, CommentPosted):

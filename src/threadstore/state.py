@@ -1,9 +1,9 @@
 """
 The fold: a set of facts becomes the state of a thread.
 
-The state is made of cells (see `threadstore.events.REGISTERS`), kept per target: a comment, a correction, or the thread as a whole. Each
-fact is joined into its cells by itself alone, so folding is commutative, associative and idempotent: any order, any duplication, any
-batching and any exchange between replicas gives the same state.
+The state is made of cells (see `threadstore.events.REGISTERS`), kept per target: a comment, a correction, or the thread as a
+whole. Each fact is joined into its cells by itself alone, so folding is commutative, associative and idempotent: any order,
+any duplication, any batching and any exchange between replicas gives the same state.
 
 Laws:
 
@@ -58,7 +58,7 @@ class State:
         self._cells: dict[str, Cells] = {}
         self._facts: dict[str, Event] = {}
         #: Other facts under ids that `_facts` has already.
-        self._twins: list[Event] = []
+        self._twins: dict[bytes, Event] = {}
         self._complete = True
         self._today: Self | None = None
 
@@ -97,7 +97,7 @@ class State:
         return changed
 
     def _changed(self, cell: str, event: Event, before: Event | None) -> None:
-        """Take note that *event* now stands in a cell of its target, in the place of *before*. For subclasses that derive something."""
+        """Note that *event* now stands in a cell of its target in the place of *before*; for subclasses that derive from it."""
 
     def _admit(self, event: Event) -> None:
         if event.thread != self.key:
@@ -106,8 +106,8 @@ class State:
             self.key = event.thread
         id = event.id
         known = self._facts.setdefault(id, event)
-        if known is not event and known != event and event not in self._twins:
-            self._twins.append(event)
+        if known is not event and known != event:
+            self._twins[encode(event)] = event
         if id > self.latest:
             self.latest = id
         if not self.earliest or id < self.earliest:
@@ -147,7 +147,7 @@ class State:
 
     def facts(self) -> Iterator[Event]:
         """Yield the facts that the thread was given, in no particular order."""
-        return chain(self._facts.values(), self._twins)
+        return chain(self._facts.values(), self._twins.values())
 
     def standing_facts(self) -> Iterator[Event]:
         """

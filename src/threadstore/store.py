@@ -27,7 +27,7 @@ import msgspec
 from threadstore import commands as c
 from threadstore.decide import is_same_request, resolve
 from threadstore.errors import ClockSkew, ConflictingEvent, MergeRefused, StoreError, StoreUnavailable, ThreadStoreError
-from threadstore.events import MAX_THREAD_KEY, REGISTERS, CommentPosted, Erasure, Event, check_key
+from threadstore.events import MAX_AT, MAX_THREAD_KEY, REGISTERS, CommentPosted, Erasure, Event, check_int, check_key
 from threadstore.hot import Hot, HotThreads
 from threadstore.ids import NIL, HybridClock, time_of
 from threadstore.logs.memory import MemoryLog
@@ -146,6 +146,7 @@ class ThreadStore:
         self._minting = Lock()
         self._hot = HotThreads(cache_bytes)
         self._news = Condition()
+        self._process = os.getpid()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on a {type(self.log).__name__}, threads in memory: {len(self._hot)}>"
@@ -159,8 +160,9 @@ class ThreadStore:
     def close(self) -> None:
         """Free all resources; every write that returned is kept. Closing again does nothing."""
         self.log.close()
-        self._hot.close()
-        self._spread_news()
+        if self._process == os.getpid():
+            self._hot.close()
+            self._spread_news()
 
     def now(self) -> int:
         """Return the store's wall clock, in Unix milliseconds."""
@@ -194,6 +196,9 @@ class ThreadStore:
 
     @contextmanager
     def _up_to_date(self, key: str) -> Iterator[Hot]:
+        if self._process != os.getpid():  # a thread may be locked by a Python thread that the child does not have
+            why = "it was opened before the process forked; open it anew in each process"
+            raise StoreUnavailable(type(self.log).__name__, why)
         with self._hot.lend(key) as hot:
             self._catch_up(hot)
             yield hot
@@ -302,11 +307,9 @@ class ThreadStore:
         and a thread that has ids of that time must go on above them; but no other thread should follow it there.
         """
         with self._minting:
-            minted = self._clock.mint(after=after)
-            if time_of(minted) > now + self.policy.max_clock_skew:
+            if self._clock.latest > now + self.policy.max_clock_skew:
                 self._clock = HybridClock(self._now, self._random)
-                minted = self._clock.mint(after=after)
-            return minted
+            return self._clock.mint(after=after)
 
     def _append(self, hot: Hot, events: Sequence[Event]) -> None:
         """Store *events*; the thread takes them in when it is used next, with all that others write meanwhile."""
@@ -442,8 +445,11 @@ class ThreadStore:
                 yield FeedItem(event.thread, record.position, comment)
 
     def _backwards(self, before: int | None) -> Iterator[Record]:
-        """Yield the records with a position below *before*, the last first."""
-        end = self.log.position() + 1 if before is None else before
+        """Yield the records with a position below *before*, the last first; there are none behind the end of the log."""
+        end = self.log.position() + 1
+        if before is not None:
+            check_int(before, "before", -MAX_AT)
+            end = min(before, end)
         while end > 1:
             start = max(end - 1 - _CHUNK, 0)
             records = self.log.read_all(after=start, limit=_CHUNK)

@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from threadstore import commands as c
-from threadstore.events import SUPPORT, Actor, Event, Outcome, TextQuote
+from threadstore.events import MAX_CANCELS, SUPPORT, Actor, Event, Outcome, TextQuote
 from threadstore.ids import time_of
 from threadstore.logs.protocol import EventLog, Record
 from threadstore.policy import Policy
@@ -472,4 +472,17 @@ def actor_of(by: By) -> Actor | None:
 
 
 def _ids(cancels: Collection[str] | None) -> tuple[str, ...] | None:
-    return None if cancels is None else tuple(cancels)
+    """
+    Return what a moderator names.
+
+    Raises:
+        TypeError: *cancels* is a single id, of which a tuple would be its letters, or no collection.
+        ValueError: It names more than one event can.
+    """
+    if cancels is None:
+        return None
+    if isinstance(cancels, str):
+        raise TypeError("cancels must be several ids, not one str")
+    if len(cancels) > MAX_CANCELS:
+        raise ValueError(f"cancels names {len(cancels)} marks where one event can name {MAX_CANCELS}")
+    return tuple(cancels)

@@ -1,8 +1,9 @@
 """
 `Thread`: the state of a conversation, and what a reader sees of it.
 
-The fold is in `threadstore.state`; this room adds the views. What they read is derived, and kept in an `Outline` for one set of rules at
-a time, which is brought up to date with every event that is applied, in time that does not depend on the size of the thread.
+The fold is in `threadstore.state`; this room adds the views. What they read is derived, and kept in an `Outline` for one set
+of rules at a time, which is brought up to date with every event that is applied, in time that does not depend on the size of
+the thread.
 
 Law: everything a reader sees is a pure function of the set of facts, the policy, and the arguments.
 """
@@ -53,7 +54,7 @@ class Thread(Outlined):
         """
         Return what is derived from the thread under *rules*.
 
-        Complexity: O(1) while the rules stay the same; O(n log n) when they change, and for a past when today's thread has changed.
+        Complexity: O(1) while the rules stay the same; O(n log n) when they change, or of a past when today's thread has.
         """
         if self._outline is None or self._outline.rules != rules or self._outline.outdated:
             self._outline = Outline(self, rules)
@@ -77,10 +78,12 @@ class Thread(Outlined):
         """
         Return one page: at most *limit* top-level comments that follow *after* in *order*, each with the first of its replies.
 
-        Equal arguments on an equal thread give equal pages, and the pages of an unchanged thread follow one another without gap or repeat.
+        Equal arguments on an equal thread give equal pages, and the pages of an unchanged thread follow one another without
+        gap or repeat.
 
         Args:
             order: "oldest", "newest", "top", "best", "hot", "active" or "controversial"; replies are always oldest first.
+            limit: How many top-level comments to show.
             after: The cursor `next` of the page before; None starts at the top.
             reader: Who looks, as an Actor or an id. Only an Actor brings a role.
             reveal: The ids of comments whose spoilers this reader has opened, or "all".
@@ -128,7 +131,8 @@ class Thread(Outlined):
         """
         Return one page of the direct replies to *comment*, oldest first, each with the first of its own.
 
-        *after* is the `more` of a comment on an earlier page, or the `next` of an earlier page of replies; other arguments as for `view`.
+        *after* is the `more` of a comment on an earlier page, or the `next` of an earlier page of replies; other arguments as
+        for `view`.
 
         Raises:
             CommentNotFound: The thread has no such comment.
@@ -180,8 +184,9 @@ class Thread(Outlined):
         """
         Return one comment with the first of its replies: what a link to it shows.
 
-        With *context* = n the answer is its n-th ancestor (or the topmost there is), and the line of descent stands within `replies` down
-        to the comment, alone at each step. Childless tombstones and placeholders answer too.
+        With *context* = n the answer is its n-th ancestor (or the topmost there is), and the line of descent stands within
+        `replies` down to the comment, alone at each step: there `left` counts the other replies, and `more` begins with the
+        first of all. Childless tombstones and placeholders answer too.
 
         Raises:
             CommentNotFound: The thread has no such comment.
@@ -216,8 +221,8 @@ class Thread(Outlined):
         """
         Return the suggested corrections, oldest first.
 
-        Given the article's *text*, each quote is looked for in it: `span` says where it stands, and `orphaned` that it does not. A decided
-        correction stays with its version: it is looked for only if *article_version* is that version.
+        Given the article's *text*, each quote is looked for in it: `span` says where it stands, and `orphaned` that it does
+        not. A decided correction stays with its version: it is looked for only if *article_version* is that version.
 
         Complexity: O(corrections + corrections * len(text)).
         """
@@ -225,7 +230,8 @@ class Thread(Outlined):
 
     def queue(self, *, limit: int = 20, after: str | None = None, policy: Policy | None = None) -> QueueView:
         """
-        Return one page of what waits for a moderator: held, stale and reported comments and corrections, whole, longest waiting first.
+        Return one page of what waits for a moderator, longest waiting first: held, stale and reported comments and reported
+        corrections, whole.
 
         For moderators' eyes: the application asks for it on their behalf.
 

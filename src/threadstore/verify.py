@@ -1,8 +1,9 @@
 """
 The examination of a whole store: its records, its threads, its snapshots. It reports and repairs nothing.
 
-A log knows whether its records are sound. Whether they amount to what is shown is asked here: each thread is folded in two orders, whose
-digests must agree, and each snapshot must hold exactly what its thread's records amount to at the snapshot's revision.
+A log knows whether its records are sound. Whether they amount to what is shown is asked here: each thread is folded in two
+orders, whose digests must agree, and each snapshot must hold exactly what its thread's records amount to at the snapshot's
+revision.
 """
 
 from __future__ import annotations

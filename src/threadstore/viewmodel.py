@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from threadstore.events import Actor, Outcome, TextQuote
+from threadstore.events import Actor, TextQuote
 
 __all__ = [
     "CONCEALMENTS",
@@ -41,8 +41,8 @@ class Counts(Struct, frozen=True):
     """
     How many comments a thread has: the public's figures, the same for every reader.
 
-    Each comment is counted in one place: in `total` (shown, or behind a spoiler notice), `pending` (held), or `hidden` (erased, deleted,
-    removed). ``total == top_level + replies``. Placeholders count nowhere.
+    Each comment is counted in one place: in `total` (shown, or behind a spoiler notice), `pending` (held), or `hidden`
+    (erased, deleted, removed). ``total == top_level + replies``. Placeholders count nowhere.
     """
 
     top_level: int = 0
@@ -88,8 +88,8 @@ class CommentView(Struct, frozen=True):
         left: How many direct replies this page leaves out.
         more: The cursor for those, or None.
         meta: The application's own strings.
-        marks: For moderators: what a cancel should name (`cancels=`), by flag: the marks that are up, and those that were lifted for
-            another text and must be opened for this one.
+        marks: For moderators: what a cancel should name (`cancels=`), by flag: the marks that are up, and those that were
+            lifted for another text and must be opened for this one.
     """
 
     id: str

@@ -1,9 +1,9 @@
 """
 The pages: bounded, concealed for their reader, resumable.
 
-A `Lens` is one reader's way of looking: who they are, which spoilers they have opened, and which withheld comments are open to them. What a
-page shows is chosen level by level until its bound is reached, and built from the leaves up; nothing recurses, so a chain of 100,000
-replies costs what its page costs.
+A `Lens` is one reader's way of looking: who they are, which spoilers they have opened, and which withheld comments are open
+to them. What a page shows is chosen level by level until its bound is reached, and built from the leaves up; nothing recurses,
+so a chain of 100,000 replies costs what its page costs.
 
 The first concealment that does not open to the reader withholds the body:
 
@@ -15,8 +15,8 @@ held      opens to moderators and to the author
 spoiler   opens to whoever has revealed it
 ========  =============================================
 
-Laws: the pages of an unchanged thread partition its traversal; a comment is on a page if the public sees it, or it opens to this reader, or
-something below it is on a page; a body that is withheld is in no field of the page.
+Laws: the pages of an unchanged thread partition its traversal; a comment is on a page if the public sees it, or it opens to
+this reader, or something below it is on a page; a body that is withheld is in no field of the page.
 """
 
 from __future__ import annotations
@@ -284,7 +284,7 @@ def _reader(reader: Actor | str | None) -> Actor | None:
 
 def _revealed(reveal: Collection[str] | str) -> frozenset[str]:
     if isinstance(reveal, str):
-        raise ValueError(f"reveal must be 'all' or a collection of ids, not {reveal[:64]!r}")
+        raise ValueError(f"reveal must be 'all' or a collection of ids, not {reveal[:64]!r}")  # noqa: TRY004 - "all" is a str
     if len(reveal) > MAX_REVEAL:
         raise ValueError(f"reveal names {len(reveal)} comments where {MAX_REVEAL} are allowed; use 'all'")
     return frozenset(reveal)
@@ -391,7 +391,7 @@ def _check_order(order: str) -> Order:
     for known in ORDERS:
         if order == known:
             return known
-    raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
+    raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r:.80}")
 
 
 def _shape(order: Order, pinned: bool) -> list[type]:
@@ -434,6 +434,8 @@ def thread_page(
     """Return one page of the top level; see `Thread.view`."""
     by = _check_order(order)
     _check_bounds(limit, replies, depth, rows)
+    if type(pinned) is not bool:  # listings are kept for each of its values
+        raise TypeError(f"pinned must be a bool, not {type(pinned).__name__}")
     lens = Lens(thread, rules, reader, reveal)
     listing = f"view {by} pinned" if pinned else f"view {by}"
     moment, behind = _moment(thread, by, now, after, listing, _shape(by, pinned))
@@ -698,9 +700,10 @@ def withholder(
     """
     Return a function that makes of an event what this reader may see of it.
 
-    It withholds the texts that a view would withhold, and those that it would no longer show, save from their author and moderators.
+    It withholds the texts that a view would withhold, and those that it would no longer show, save from their author and
+    moderators.
 
-    Complexity: O(withheld comments) to make for a moderator; O(facts about the comment) for each event.
+    Complexity: O(withheld comments) to make; O(1) for each event, O(facts about it) for one on a correction.
     """
     lens = Lens(thread, rules, reader, reveal)
 
@@ -738,7 +741,11 @@ def _may_read(lens: Lens, event: Event) -> bool:
 
 
 def _may_read_text(lens: Lens, event: CommentPosted | CommentEdited) -> bool:
-    """The current text is for whoever sees the comment; an older one for its author and moderators, who may see the comment."""
+    """
+    Return whether a text of a comment may be shown.
+
+    The current one is for whoever sees the comment; an older one only for those of them who wrote the comment or moderate.
+    """
     node = lens.outline.comment(event.target)
     if node is None or node.posted is None or node.standing is None:
         return False

@@ -53,7 +53,7 @@ def test_an_expectation_is_told_in_numbers():
     check_expected("t", Revision(3), 3)
     with pytest.raises(WrongRevision) as error:
         check_expected("t", NONE, 3)
-    assert error.value.args == ("t", "0", 3)
+    assert error.value.args == ("t", 0, 3)
 
 
 def test_old_bytes_are_the_same_fact():

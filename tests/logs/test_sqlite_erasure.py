@@ -13,6 +13,7 @@ from random import Random
 import pytest
 
 from threadstore.codec import encode
+from threadstore.errors import CorruptRecord
 from threadstore.events import Actor, CommentErased, CommentPosted, CommentReported, Erasure, is_redacted, redact
 from threadstore.ids import make_id
 from threadstore.logs import _sqlite_database
@@ -79,6 +80,20 @@ def test_what_was_cut_out_is_not_moved(tmp_path: Path, opened: Open):
         event = post(number, "words " * number)
         assert record.data == encode(redact(event) if number % 3 == 1 else event)
     assert list(log.verify()) == []
+
+
+def test_a_state_lies_on_pages_of_its_own(tmp_path: Path, opened: Open):
+    """No part of a snapshot's state is on a page of a tree, whose cells SQLite may move; overflow pages stay where they are."""
+    log = opened()
+    for number, size in enumerate([1, 30, 400, 480, 500, 3_900, 4_090, 4_100, 8_200, 20_000]):
+        log.store_snapshot(f"t{number}", Snapshot("fold", Revision(1), b"words" * size))
+    log.close()
+    data = (tmp_path / "log.db").read_bytes()
+    pages = [data[start : start + 4096] for start in range(0, len(data), 4096)]
+    on_trees = [b"words" in page for page in pages if page[0] in {0x02, 0x05, 0x0A, 0x0D}]  # fileformat2.html, section 1.6
+    assert len(on_trees) > 5
+    assert not any(on_trees)
+    assert sum(b"words" in page for page in pages) >= 10
 
 
 @pytest.mark.parametrize("data", [encode(post(1, "")), b"\x90", b""])
@@ -200,6 +215,42 @@ def test_opening_cuts_the_wal(tmp_path: Path, opened: Open):
     survivor = opened(tmp_path / "killed" / "log.db")
     assert b"must go" not in files(tmp_path / "killed")
     assert all(is_redacted(record.event) for record in survivor.read("t"))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_another_process_cuts_the_wal(tmp_path: Path, opened: Open):
+    """If the process that erased never comes back, the next write of another one that has the file open does it."""
+    survivor, killed = opened(), opened()
+    other = erase_under_a_reader(tmp_path / "log.db", killed)
+    other.close()
+    assert b"must go" in files(tmp_path)
+    survivor.append("t", [post(2, "more")])
+    assert b"must go" not in files(tmp_path)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_repeating_the_erasure_cuts_the_wal(tmp_path: Path, opened: Open):
+    """Who wants to be sure can ask again, though there is nothing left to redact."""
+    log = opened()
+    other = erase_under_a_reader(tmp_path / "log.db", log)
+    other.close()
+    assert log.redact("t", [Erasure(comment=make_id(1, 0, 0))]) == 0
+    assert b"must go" not in files(tmp_path)
+
+
+def test_an_erasure_that_failed_is_not_counted(tmp_path: Path, opened: Open):
+    """The number of an erasure that was rolled back is given again, and the WAL is cut for the one that gets it."""
+    log = opened()
+    log.append("t", [post(1, "the words that must go"), post(2, "")])
+    sound = [record.data for record in log.read("t")]
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
+        other.execute("UPDATE events SET data = x'90' WHERE position = 2")
+        with pytest.raises(CorruptRecord):
+            log.redact("t", [Erasure(comment=make_id(1, 0, 0))])
+        other.execute("UPDATE events SET data = ? WHERE position = 2", sound[1:])
+    log.append("t", [post(3, "more")])
+    assert log.redact("t", [Erasure(comment=make_id(1, 0, 0))]) == 1
+    assert b"must go" not in files(tmp_path)
 
 
 def test_our_own_readers_are_not_in_the_way(tmp_path: Path, opened: Open):

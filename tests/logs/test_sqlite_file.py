@@ -295,10 +295,11 @@ def shared() -> Iterator[Path]:
 
 UNPRIVILEGED = """
 import os, sys
+from pathlib import Path
 from threadstore.errors import StoreUnavailable
-from threadstore.events import CommentPosted
 from threadstore.logs.sqlite import SqliteLog
 
+Path("/").as_uri()  # loads its modules while this process may still read them
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

@@ -194,11 +194,13 @@ class Finding(NamedTuple):
     figures: Counter[str]
 
 
-def examine(path: Path, ledger: Ledger) -> Finding:
+def examine(path: Path, ledger: Ledger, *, erased_when_killed: bool = True) -> Finding:
     """Look at a file whose writer was killed, repeat what was asked for, and look again."""
-    look = _Look(path, ledger)
-    look.at_bytes("as it was left", ledger.effective)
+    look = Look(path, ledger)
+    if erased_when_killed:
+        look.at_bytes("as it was left", ledger.effective)
     with look.opened() as store:
+        look.at_bytes("once opened", filter(is_erasure, store.export()))  # nobody else is there to miss this process's locks
         look.at_records(store)
         look.at_batches(store)
         look.at_threads(store)
@@ -206,7 +208,7 @@ def examine(path: Path, ledger: Ledger) -> Finding:
         look.repeat_answered(store)
         look.at_threads(store)
         before = look.records
-        erasures = [record.event for record in before if _is_erasure(record.event)]
+        erasures = [record.event for record in before if is_erasure(record.event)]
     look.at_bytes("after closing", erasures)
     with look.opened() as store:
         look.expect(list(store.log.read_all()) == before, "closing and opening moves or changes records")
@@ -214,11 +216,14 @@ def examine(path: Path, ledger: Ledger) -> Finding:
     return Finding(look.complaints, before, look.figures)
 
 
-def _is_erasure(event: Event) -> bool:
+def is_erasure(event: Event) -> bool:
+    """Return whether *event* makes the store forget texts."""
     return isinstance(event, CommentErased | PersonErased)
 
 
-class _Look:
+class Look:
+    """What an examiner looks at."""
+
     def __init__(self, path: Path, ledger: Ledger) -> None:
         self.path, self.ledger = path, ledger
         self.complaints: list[str] = []
@@ -481,7 +486,7 @@ def _survive(job: Job, ledger: Ledger, pipe: int) -> None:
         os.read(waiting, 1)
         write(job, said)
 
-    look = _Look(Path(job.path), ledger)
+    look = Look(Path(job.path), ledger)
     opened: list[ThreadStore] = []
 
     def open_meanwhile() -> None:
@@ -496,7 +501,7 @@ def _survive(job: Job, ledger: Ledger, pipe: int) -> None:
         look.at_batches(store)
         look.at_threads(store)
         look.repeat_lost(store)
-        look.at_bytes("while a survivor has it open", filter(_is_erasure, store.export()))
+        look.at_bytes("while a survivor has it open", filter(is_erasure, store.export()))
         look.repeat_answered(store)
         look.at_threads(store)
     _dump((life.said, Finding(look.complaints, look.records, look.figures)), pipe)

@@ -83,8 +83,8 @@ class Fault(NamedTuple):
     """
     What befalls the disk at the step *at*, counted from 1.
 
-    *how* is "kill before", "kill amid", "kill after", or an error: "full" (half of a write is done, as a full device does) or "failed".
-    With *lasts* the steps that follow fail, too.
+    *how* is "kill before", "kill amid", "kill after", or an error: "full" befalls writes alone, "failed" any step. Half of a write is done, as
+    a full device does. With *lasts* the steps that follow fail, too.
     """
 
     at: int
@@ -101,7 +101,8 @@ class Disk:
         self.fault: Fault | None = None
         self.failing: str | None = None
         """While set, every step fails in this way."""
-        self.reading_fails = False
+        self.counts_reads = False
+        """Whether reading a file is a step, too."""
         self.recorded: list[Step] | None = None
         self._names: dict[int, str] = {}
         self._created: set[int] = set()
@@ -153,9 +154,8 @@ class Disk:
         read, write, truncate, sync = _Move(usual.read), _Move(usual.write), _Truncate(usual.truncate), _Sync(usual.sync)
 
         def on_read(file: int, buffer: int, count: int, offset: int) -> int:
-            if self.reading_fails:
-                self.failed += 1
-                return IOERR_READ
+            if self.counts_reads:
+                return self._step(Step("read", self._names[file]), lambda: read(file, buffer, count, offset), IOERR_READ)
             return read(file, buffer, count, offset)
 
         def on_write(file: int, buffer: int, count: int, offset: int) -> int:
@@ -195,12 +195,12 @@ class Disk:
             if half:
                 half()
             die()
+        if how == "full" and half is None:
+            how = None  # what takes no room goes on
         if how in ("full", "failed"):
             self.failed += 1
-            if step.kind != "write":
-                return error
-            assert half
-            half()
+            if half:
+                half()
             return FULL if how == "full" else error
         code = do()
         if self.recorded is not None and code == OK:

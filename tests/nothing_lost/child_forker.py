@@ -1,8 +1,8 @@
 """
 A process that forks while it has a store open; test_fork.py says what must follow.
 
-Usage: child_forker.py SCENE FOLDER. Prints what it found as JSON. Each scene is a function of its name; those who must wait for one another
-do so by pipes, and an alarm ends a process that waits for ever.
+Usage: child_forker.py SCENE FOLDER. Prints what it found as JSON. Each scene is a function of its name; those who must wait for
+one another do so by pipes, and an alarm ends a process that waits for ever.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from threadstore.logs.protocol import Revision, Snapshot
 ANN = Actor("u-ann", "Ann Lee")
 SOME = make_id(1_700_000_000_000, 0, 1)
 POSTS = 10
-WAIT = 30
+WAIT = int(os.environ.get("WAIT", "30"))
 FORKS = int(os.environ.get("FORKS", "0"))
 
 
@@ -281,4 +281,4 @@ def _found(path: str) -> dict[str, Any]:
 if __name__ == "__main__":
     signal.alarm(4 * WAIT + FORKS)
     with suppress(BrokenPipeError):
-        print(json.dumps(globals()[sys.argv[1]](Path(sys.argv[2]))))
+        sys.stdout.write(json.dumps(globals()[sys.argv[1]](Path(sys.argv[2]))))

@@ -1,8 +1,9 @@
 """
 One process of a race: several threads write to, read and follow one store at once, and everything they were told is written down.
 
-Started by test_races.py with a plan as JSON. It says "ready" when it has opened the store, "raced" when its threads have done; after each it
-waits for a line. What it leaves behind (`plan["out"]`) is for test_races.py to judge: it judges itself only where nobody else could.
+Started by test_races.py with a plan as JSON. It says "ready" when it has opened the store, "raced" when its threads have done;
+after each it waits for a line. What it leaves behind (`plan["out"]`) is for test_races.py to judge: it judges itself only where
+nobody else could.
 """
 
 from __future__ import annotations
@@ -287,7 +288,8 @@ def _real(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def tell(word: str) -> None:
     """Say a word and wait for the answer."""
-    print(word, flush=True)
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
     sys.stdin.readline()
 
 

@@ -8,6 +8,7 @@ What it says, one JSON array a line:
 - ``["at", n, positions]``: the log has answered.
 - ``["done", n, answer]``: the caller has its answer. What was done is acknowledged, and must never be lost.
 - ``["refused", n, why]``: the rules forbade it.
+- ``["failed", n, error]``: the store could not do it; it is tried again.
 - ``["steps", n]``: it ended by itself, after so many steps (statements or steps on the disk, whichever are counted).
 """
 
@@ -15,9 +16,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,7 +30,7 @@ import threadstore.store
 from threadstore import commands as c
 from threadstore.codec import encode
 from threadstore.errors import Rejected
-from threadstore.events import Actor, CommentErased, CommentPosted, Event, ReactionGiven, TextQuote
+from threadstore.events import Actor, CommentDeleted, CommentErased, CommentPosted, Event, PersonErased, ReactionGiven, TextQuote
 from threadstore.ids import NIL, HybridClock, make_id, time_of
 from threadstore.logs._sqlite_database import Database
 from threadstore.logs.protocol import Appended
@@ -54,7 +57,8 @@ class Job(NamedTuple):
         operations: How many, drawn at random; 0 does those of *kinds*, in that order.
         durability: As for `threadstore.open`.
         fault: What befalls the n-th step; None for a writer that is killed from outside, or not at all.
-        steps: Which steps the fault counts: "statements" of SQL, or those of the "disk".
+        steps: Which steps the fault counts: "statements" of SQL, or those of the "disk"; or "recorded", to leave all that was done to the disk
+            in a file named like the store's, with ".steps" behind it, and what was said among it.
         kinds: See *operations*.
     """
 
@@ -125,9 +129,12 @@ class Writer:
         self.rng = random.Random(job.seed)
         self.number = 0
         self.moment = EPOCH
-        self.store = self._open()
+        self.store = self._tried(self._open)
         self._look_round()
         self.clock = HybridClock(self._now, self.rng.getrandbits)
+
+    def _tried(self, call: Callable[[], Any]) -> Any:
+        return call()
 
     def _open(self) -> ThreadStore:
         database = Database(self.job.path, synchronous=DURABILITY[self.job.durability], timeout=10_000, factory=Counted)
@@ -144,23 +151,31 @@ class Writer:
         """Learn from the store what there is to write about."""
         self.comments: dict[str, list[CommentPosted]] = {key: [] for key in (*THREADS, QUIET)}
         self.known: list[Event] = []
-        for event in self.store.export():
+        for event in self._tried(lambda: list(self.store.export())):
             self._learn(event)
 
     def _learn(self, event: Event) -> None:
         self.known.append(event)
         self.moment = max(self.moment, time_of(event.id))
         self.log.latest = max(self.log.latest, event.id)
+        comments = self.comments[event.thread]
         if isinstance(event, CommentPosted):
-            self.comments[event.thread].append(event)
+            comments.append(event)
+        elif isinstance(event, CommentErased | CommentDeleted):
+            comments[:] = [posted for posted in comments if posted.id != event.comment]
+        elif isinstance(event, PersonErased):
+            comments[:] = [posted for posted in comments if not (posted.actor and posted.actor.id == event.person)]
 
     # --- what it does ---------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Do what the job asks for, and close."""
+        """Do what the job asks for."""
         for kind in self._kinds():
             getattr(self, f"_do_{kind}")()
-        self.store.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self._tried(self.store.close)
 
     def _kinds(self) -> Iterator[str]:
         if not self.job.operations:
@@ -185,18 +200,18 @@ class Writer:
     def _execute(self, command: c.Command) -> None:
         self._begin("command", msgspec.json.encode(command).decode())
         try:
-            answer = self.store.execute(command)
+            answer = self._tried(lambda: self.store.execute(command))
         except Rejected as error:
             self.say("refused", self.number, error.code)
             return
         self.say("done", self.number, answer)
-        record = self.log.find(answer)
+        record = self._tried(lambda: self.log.find(answer))
         if answer == command.id and record is not None:
             self._learn(record.event)
 
     def _merge(self, events: list[Event]) -> None:
         self._begin("merge", [encode(event).hex() for event in events])
-        new = self.store.merge(events)
+        new = self._tried(lambda: self.store.merge(events))
         self.say("done", self.number, new)
         for event in events:
             self._learn(event)
@@ -204,13 +219,13 @@ class Writer:
     def _thread(self) -> str:
         return self.rng.choice((*THREADS, QUIET))
 
-    def _some(self, *, noisy: bool = False) -> CommentPosted | None:
-        """Return a comment, or None having posted the first."""
-        key = self.rng.choice(THREADS) if noisy else self._thread()
-        if not self.comments[key]:
-            self._execute(c.Post(thread=key, by=self.rng.choice(READERS), id=self._id(), body=self._text()))
-            return None
-        return self.rng.choice(self.comments[key][-30:])
+    def _some(self, among: Sequence[str] = (*THREADS, QUIET)) -> CommentPosted | None:
+        """Return a comment of one of these threads, or None having posted the first."""
+        keys = [key for key in among if self.comments[key]]
+        if keys:
+            return self.rng.choice(self.comments[self.rng.choice(keys)][-30:])
+        self._execute(c.Post(thread=among[0], by=self.rng.choice(READERS), id=self._id(), body=self._text()))
+        return None
 
     def _do_post(self) -> None:
         by = self.rng.choice([None, *READERS])
@@ -265,12 +280,13 @@ class Writer:
             self._execute(c.Delete(thread=comment.thread, by=comment.actor, id=self._id(), comment=comment.id))
 
     def _do_erase(self) -> None:
-        if comment := self._some(noisy=True):
+        if comment := self._some(THREADS):
             self._execute(c.Erase(thread=comment.thread, by=MODERATOR, id=self._id(), comment=comment.id))
 
     def _do_erase_person(self) -> None:
-        key, person = self.rng.choice(THREADS), self.rng.choice(READERS)
-        self._execute(c.ErasePerson(thread=key, by=MODERATOR, id=self._id(), person=person.id))
+        if comment := self._some(THREADS):
+            person = (comment.actor or READERS[0]).id
+            self._execute(c.ErasePerson(thread=comment.thread, by=MODERATOR, id=self._id(), person=person))
 
     def _do_merge(self) -> None:
         """Take in another replica's events: of several threads, some known, with an erasure of what comes with it."""
@@ -299,12 +315,12 @@ class Writer:
     def _do_read(self) -> None:
         """Read, which makes snapshots."""
         for key in (*THREADS, QUIET):
-            self.store.thread(key).view(reader=MODERATOR)
+            self._tried(lambda key=key: self.store.thread(key).view(reader=MODERATOR))
 
     def _do_reopen(self) -> None:
-        self.store.close()
-        self.store = self._open()
-        self.log.latest = max((event.id for event in self.store.export()), default=NIL)
+        self.close()
+        self.store = self._tried(self._open)
+        self.log.latest = max([event.id for event in self._tried(lambda: list(self.store.export()))], default=NIL)
 
 
 LIKELY = {
@@ -348,19 +364,33 @@ SCENARIO = (
 )
 
 
-def write(job: Job, pipe: int) -> None:
-    """Be the writing process, from opening the store to the end, whichever comes."""
+def sayer(pipe: int, mark: Callable[[str], None] = lambda line: None) -> Say:
+    """Return a function that says something on a pipe, and to *mark*."""
 
     def say(*words: Any) -> None:
-        os.write(pipe, json.dumps(words).encode() + b"\n")
+        line = json.dumps(words)
+        os.write(pipe, line.encode() + b"\n")
+        mark(line)
 
+    return say
+
+
+def write(job: Job, pipe: int) -> None:
+    """Be the writing process, from opening the store to the end, whichever comes."""
     threadstore.store.SNAPSHOT_AFTER = 3
     disk = Disk()
     statements = Counted.statements = Statements()
-    if job.fault is not None and job.steps == "disk":
-        assert disk.install()
-        disk.fault = job.fault
-    else:
+    if job.steps == "statements":
         statements.fault = job.fault
-    Writer(job, say).run()
+    elif job.fault is not None or job.steps == "recorded":
+        assert disk.install(), "this Python's SQLite can not be reached"
+        disk.fault = job.fault
+    if job.steps == "recorded":
+        disk.recorded = []
+    say = sayer(pipe, disk.mark)
+    writer = Writer(job, say)
+    writer.run()
+    writer.close()
+    if disk.recorded is not None:
+        Path(f"{job.path}.steps").write_bytes(pickle.dumps(disk.recorded))
     say("steps", disk.steps or statements.steps)

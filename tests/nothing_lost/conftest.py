@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
+HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parents[1] / "src" / "threadstore"
 SOAK = os.environ.get("THREADSTORE_SOAK", "")
 
 
@@ -46,3 +55,73 @@ class Scale:
 @pytest.fixture
 def scale(request):
     return Scale(SOAK, request.node.name.replace("/", "_"))
+
+
+@pytest.fixture
+def guard(scale) -> Iterator[None]:
+    """Fail a test that does not end, instead of hanging: a bound on hangs alone, far above what any test takes."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    former = signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(scale(60, 3_600))
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def _too_long(number: int, frame: object) -> None:
+    raise TimeoutError("this goes on for ever, or nearly so")
+
+
+@pytest.fixture
+def swift(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder in memory where there is one: for what syncs files thousands of times and could not tell the difference."""
+    if os.access("/dev/shm", os.W_OK):
+        with TemporaryDirectory(dir="/dev/shm") as name:
+            yield Path(name)
+    else:
+        yield tmp_path
+
+
+@pytest.fixture
+def found_by(scale: Scale) -> Callable[..., dict[str, Any]]:
+    """Return a function that runs a child program which prints its progress and, in the end, what it has found, as lines of JSON."""
+
+    def run(program: str, package: Path = PACKAGE, /, *, before: tuple[str, ...] = (), **what: Any) -> dict[str, Any]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+        environment |= {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+        lines = [b"{}"]
+        command = [*before, sys.executable, HERE / program, json.dumps(what)]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            try:
+                for line in child.stdout:
+                    lines.append(line)
+                    said = json.loads(line)
+                    if "of" in said:
+                        scale.progress(said["done"], said["of"], program)
+            except BaseException:
+                child.kill()
+                raise
+        assert child.returncode == 0
+        return json.loads(lines[-1])
+
+    return run
+
+
+@pytest.fixture
+def without(tmp_path: Path) -> Callable[[str, str, str], Path]:
+    """Return a function that makes a copy of the package in which one thing is changed, and returns its folder."""
+
+    def change(path: str, old: str, new: str) -> Path:
+        package = tmp_path / "mutated" / "threadstore"
+        shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+        source = (package / path).read_text(encoding="utf-8")
+        assert source.count(old) == 1, f"{path} has changed: name the lines that say it now"
+        (package / path).write_text(source.replace(old, new), encoding="utf-8")
+        return package
+
+    return change

@@ -216,6 +216,15 @@ CASES: Final[dict[str, Case]] = {
         STRICT,
         GONE,
     ),
+    "edit after a moderator": Case(
+        (posted(1), edited(4, 1, by=SECOND)),
+        ask(c.Edit, 1, by=MODERATOR, body="new", seen=id_of(1)),
+        (CommentEdited,),
+        4,
+        STRICT,
+        STRICT,
+        GONE,
+    ),
     "delete": Case((posted(1),), ask(c.Delete, 1, by=ANN), (CommentDeleted,), 1, STRICT, STRICT, ("erased",)),
     "delete a correction": Case((suggested(1),), ask(c.Delete, 1, by=ANN), (CommentDeleted,), 1, STRICT, STRICT, ("erased",)),
     "react": Case((posted(1),), ask(c.React, 1, by=BOB), (ReactionGiven,), 1, None, gone=(*GONE, "removed", "held")),
@@ -874,11 +883,24 @@ def test_nobody_has_seen_the_far_future(command: c.Command):
     """A text seen that lies ahead of all clocks is refused, and one just ahead pulls the new id above itself, no further."""
     story = given(posted(1), held(2, 1))
     ahead = make_id(moment(LATER) + SKEW, 0, 0)
-    [event] = story.when(msgspec.structs.replace(command, seen=ahead))
+    ahead_of_all = msgspec.structs.replace(command, seen=ahead)
+    [event] = story.when(ahead_of_all)
     assert event.id > event.seen == ahead
+    after: list[str] = []
+    resolve(ahead_of_all, story.thread(), policy=Policy(), now=moment(LATER), mint=lambda id: after.append(id) or event.id)
+    assert after == [ahead]
+    with pytest.raises(errors.StaleId):
+        story.when(with_id(ahead_of_all, ahead))
     with pytest.raises(errors.ClockSkew) as caught:
         story.when(msgspec.structs.replace(command, seen=make_id(moment(LATER) + SKEW + 1, 0, 0)))
     assert caught.value.retry_at == moment(LATER) + 1
+
+
+def test_what_is_there_was_seen():
+    """A text that the thread has may have been seen, though a clock that was wrong has dated it far ahead."""
+    ahead = posted(LATER + SKEW)
+    [report] = given(ahead).when(ask(c.Report, LATER + SKEW, by=BOB, seen=ahead.id))
+    assert report.id > report.seen == ahead.id
 
 
 def test_the_edit_window():
@@ -1006,6 +1028,7 @@ def test_the_report_threshold():
     anonymous = tuple(reported(number, 1, by=None, reason=str(number)) for number in range(10, 20))
     assert len(given(posted(1), *anonymous, policy=policy).when(ask(c.Report, 1, by=BOB))) == 1
     assert len(given(posted(1), reported(2, 1, by=CYD), policy=policy).when(ask(c.Report, 1))) == 1
+    assert len(given(posted(1), reported(2, 1), reported(3, 1, by=CYD), policy=policy).when(ask(c.Report, 1))) == 1
     assert len(given(posted(1), reported(2, 1, by=CYD)).when(ask(c.Report, 1, by=BOB))) == 1
     resolved_before = (posted(1), reported(2, 1, by=CYD), resolved(3, 1, cancels=[2]))
     assert len(given(*resolved_before, policy=policy).when(ask(c.Report, 1, by=BOB))) == 1

@@ -127,9 +127,9 @@ ERRORS: list[tuple[ThreadStoreError, dict[str, object], str]] = [
     (RefusedByScreen("post"), {"command": "post"}, "the application's screen refused this 'post'; change the text"),
     (StaleId("i1", "i2"), {"id": "i1", "floor": "i2"}, "id 'i1' is not above 'i2'; mint a new id for a new event"),
     (
-        WrongRevision("t", "no event yet", 9),
-        {"thread": "t", "expected": "no event yet", "actual": 9},
-        "thread 't' is at revision 9, not no event yet; read it again and decide anew",
+        WrongRevision("t", 0, 9),
+        {"thread": "t", "expected": 0, "actual": 9},
+        "thread 't' is at revision 9, not 0; read it again and decide anew",
     ),
     (ConflictingEvent("i1"), {"id": "i1"}, "another fact already bears the id 'i1'; mint a new id"),
     (

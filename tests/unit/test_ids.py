@@ -218,6 +218,18 @@ def test_an_id_tells_the_time_of_its_minting():
     assert clock.now() == time_of(clock.mint()) == NOW
 
 
+def test_a_clock_tells_how_far_its_ids_have_come():
+    """The wall may show less than the last id does, and before the first there is none."""
+    wall = Wall()
+    clock = HybridClock(wall, seeded())
+    assert clock.latest == -1
+    clock.mint()
+    assert clock.latest == NOW
+    clock.mint(after=make_id(NOW + YEAR, COUNTERS - 1, 0))
+    wall.now -= YEAR
+    assert (clock.latest, clock.now()) == (NOW + YEAR + 1, NOW - YEAR)
+
+
 def test_a_new_millisecond_starts_its_counter_in_the_lower_half():
     """RFC 9562, section 6.2, method 1: the highest bit is left for counting."""
     assert counter_of(HybridClock(Wall(), ones).mint()) == COUNTERS // 2 - 1
@@ -306,6 +318,7 @@ def test_the_end_of_time_is_an_error_that_spoils_nothing():
     clock = HybridClock(Wall(), seeded())
     with pytest.raises(ValueError, match="10889"):
         clock.mint(after=LAST)
+    assert clock.latest == -1
     assert time_of(clock.mint()) == NOW
 
 

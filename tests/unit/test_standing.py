@@ -181,6 +181,7 @@ def test_two_edits_under_one_id():
         pytest.param([posted(1), erased(2, 1, by=ANN)], (), id="erased by its author"),
         pytest.param([posted(1), person_erased(2, ANN)], ("erased",), id="person erased"),
         pytest.param([posted(3), posted(1), person_erased(2, BOB)], (), id="another person erased"),
+        pytest.param([posted(1), edited(2, 1, by=SECOND), person_erased(3, ANN)], ("erased",), id="not the writer of the text"),
         pytest.param([posted(1), edited(2, 1, by=SECOND), person_erased(3, SECOND)], ("erased",),
         id="writer of the text erased"),
         pytest.param(

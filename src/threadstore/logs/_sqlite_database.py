@@ -11,8 +11,10 @@ written over. So after an erasure the WAL is checkpointed and cut to nothing. A 
 while, and the process may be killed in between. So erasures are numbered, each process knows up to which number it has seen the
 WAL cut, and each later write of any of them, opening, closing, and repeating the erasure try again.
 
-**Forks.** A connection that is carried through a fork corrupts the file (sqlite.org/howtocorrupt.html, section 2.6), so it is
-refused there.
+**Forks.** In a forked child, SQLite believes that it holds its parent's locks (sqlite.org/howtocorrupt.html, section 2.6). A
+child that opens the file anew, or only closes what it has inherited, can then be the end of a WAL that others need; both were
+seen to lose acknowledged events. So no connection is inherited: a fork waits until none is in use, and all are closed meanwhile.
+The parent opens them again when it needs them, and the child is refused.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 from typing import Final
+from weakref import WeakSet
 
 from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnavailable, ThreadStoreError
 from threadstore.logs import _sqlite_schema as schema
@@ -68,22 +71,29 @@ class Database:
         """None while the WAL holds nothing erased; else how long the next attempt to cut it waits for readers."""
         self._erased = self._scrubbed = 0  # the last erasure: that is known of, and that was there when the WAL was cut
         self._uri = Path(os.path.abspath(path)).as_uri()  # whatever directory the process changes to
+        self._synchronous = synchronous
         self._timeout = timeout
         self._factory = factory
         self._process = os.getpid()
         self._writing = Lock()
         self._pooling = Lock()
+        self._returned = Condition(self._pooling)
+        self._lent = 0
         self._idle: list[sqlite3.Connection] = []
-        self._closed = False
-        with _translated(self.target):
+        self._closed = True
+        self._is_forking = self._is_resting = False
+        with self._writing, _translated(self.target):
+            with _forking:
+                _open.add(self)
             if os.path.exists(path):
                 self._inspect()
             self._writer = self._connect("mode=rwc")
             try:
-                self._establish(synchronous)
+                self._establish()
             except BaseException:
                 self._writer.close()
                 raise
+            self._closed = False
 
     # --- opening --------------------------------------------------------------------------------------------------------------
 
@@ -108,7 +118,7 @@ class Database:
         with suppress(sqlite3.Error), closing(self._connect("mode=ro&immutable=1")) as connection:
             schema.is_store(connection, self.target)
 
-    def _establish(self, synchronous: str) -> None:
+    def _establish(self) -> None:
         """Make the file a store, unless it is one, before WAL hides its header from `_inspect`."""
         writer = self._writer
         writer.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
@@ -120,9 +130,12 @@ class Database:
         writer.execute("COMMIT")
         if self._journal_mode() != "wal":
             raise StoreUnavailable(self.target, "its file system does not offer the shared memory that WAL needs")
-        for pragma in (*_WRITING, f"PRAGMA synchronous = {synchronous}"):
-            writer.execute(pragma)
+        self._prepare()
         self._scrub()
+
+    def _prepare(self) -> None:
+        for pragma in (*_WRITING, f"PRAGMA synchronous = {self._synchronous}"):
+            self._writer.execute(pragma)
 
     def _journal_mode(self) -> str:
         """
@@ -153,18 +166,28 @@ class Database:
 
     def _take(self) -> sqlite3.Connection:
         with self._pooling:
+            while self._is_forking:
+                self._returned.wait()
+            self._lent += 1
             if self._idle:
                 return self._idle.pop()
-        connection = self._connect("mode=rw")
-        connection.execute("PRAGMA query_only = ON")
+        try:
+            connection = self._connect("mode=rw")
+            connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            self._give(None)
+            raise
         return connection
 
-    def _give(self, connection: sqlite3.Connection) -> None:
+    def _give(self, connection: sqlite3.Connection | None) -> None:
         with self._pooling:
-            if not (self._closed or connection.in_transaction or len(self._idle) >= _MAX_IDLE):
-                self._idle.append(connection)
-                return
-        connection.close()
+            if connection is not None:
+                if self._closed or connection.in_transaction or len(self._idle) >= _MAX_IDLE:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+            self._lent -= 1
+            self._returned.notify_all()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -172,6 +195,7 @@ class Database:
         self.check_open()
         with self._writing, _translated(self.target):
             self.check_open()
+            self._wake()
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
@@ -185,7 +209,7 @@ class Database:
 
     def note_erasure(self, last: int, *, is_urgent: bool = False) -> None:
         """
-        Note in a transaction which erasure is the *last* in the file: unless the WAL was cut since, it is cut after the transaction.
+        Note in a transaction which erasure is the *last* in the file: unless the WAL was cut since, it is cut afterwards.
 
         If that *is_urgent*, since the caller waits for that erasure, it waits a little for readers.
         """
@@ -240,10 +264,14 @@ class Database:
                 idle, self._idle = self._idle, []
             for connection in idle:
                 connection.close()
-            with _translated(self.target), closing(self._writer):
-                if self.scrub_wait is not None:
-                    self.scrub_wait = _SCRUB_WAIT
-                self._scrub()
+            with _translated(self.target):
+                try:
+                    if self.scrub_wait is not None:
+                        self._wake()
+                        self.scrub_wait = _SCRUB_WAIT
+                    self._scrub()
+                finally:
+                    self._writer.close()
 
     def check_open(self) -> None:
         """Raise `StoreClosed` after `close`, and `StoreUnavailable` after a fork."""
@@ -251,6 +279,68 @@ class Database:
             raise StoreClosed(self.target)
         if self._process != os.getpid():
             raise StoreUnavailable(self.target, "it was opened before the process forked; open it anew in each process")
+
+    # --- forking --------------------------------------------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Wait until no connection is in use, close all, and let none be used until `resume`."""
+        self._writing.acquire()
+        self._pooling.acquire()
+        self._is_forking = True
+        while self._lent:
+            self._returned.wait()
+        if self._closed:
+            return
+        self._is_resting = True
+        with suppress(sqlite3.Error):
+            while self._idle:
+                self._idle.pop().close()
+            self._writer.close()
+
+    def resume(self) -> None:
+        """Let connections be used again, after `rest`."""
+        self._is_forking = False
+        self._returned.notify_all()
+        self._pooling.release()
+        self._writing.release()
+
+    def _wake(self) -> None:
+        """Open the writing connection again, if it was closed for a fork."""
+        if self._is_resting:
+            self._writer = self._connect("mode=rw")
+            self._prepare()
+            self._is_resting = False
+
+
+#: All databases of this process; a fork that has begun lets none be added, and works through a list of its own.
+_open: Final[WeakSet[Database]] = WeakSet()
+_forking: Final = Lock()
+_resting: Final[list[Database]] = []
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    _resting.extend(_open)
+    for database in _resting:
+        database.rest()
+
+
+def _after_fork() -> None:
+    while _resting:
+        _resting.pop().resume()
+    _forking.release()
+
+
+def _in_child() -> None:
+    """Begin with nothing open; the locks of what was inherited stay as they are, and nobody asks for them."""
+    _resting.clear()
+    _open.clear()
+    if _forking.locked():  # unless the process was forked by other means than Python's, which tell only the child
+        _forking.release()
+
+
+# Windows does not fork.
+getattr(os, "register_at_fork", dict)(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
 @contextmanager

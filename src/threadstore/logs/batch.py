@@ -63,7 +63,7 @@ def check_expected(thread: str, expected: Expected, revision: int) -> None:
         return
     wanted = 0 if expected is Expect.NONE else expected
     if revision != wanted:
-        raise WrongRevision(thread, str(wanted), revision)
+        raise WrongRevision(thread, wanted, revision)
 
 
 class Erasures:

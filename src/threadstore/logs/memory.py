@@ -7,6 +7,7 @@ one too. One lock makes every method a single step, and reading copies, so an it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -14,7 +15,7 @@ from threading import Lock
 from msgspec.structs import replace
 
 from threadstore.codec import encode
-from threadstore.errors import StoreClosed
+from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.events import Erasure, Event, is_redacted, redact
 from threadstore.logs.batch import Erasures, check_expected, check_same, distinct
 from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
@@ -23,10 +24,15 @@ __all__ = ["MemoryLog"]
 
 
 class MemoryLog(EventLog):
-    """An `EventLog` that lasts as long as the process."""
+    """
+    An `EventLog` that lasts as long as the process.
+
+    A forked child is refused: it would write to a copy that nobody else sees.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._process = os.getpid()
         self._closed = False
         self._records: list[Record] = []
         self._positions: dict[str, Position] = {}  # by event id
@@ -36,6 +42,8 @@ class MemoryLog(EventLog):
 
     @contextmanager
     def _step(self) -> Iterator[None]:
+        if self._process != os.getpid():
+            raise StoreUnavailable(":memory:", "it was opened before the process forked; a store in memory is its process' own")
         with self._lock:
             if self._closed:
                 raise StoreClosed(":memory:")
@@ -151,6 +159,8 @@ class MemoryLog(EventLog):
 
     def close(self) -> None:
         """Let go of everything. Closing again does nothing."""
+        if self._process != os.getpid():
+            return  # a thread may have held the lock that the child does not have
         with self._lock:
             self._closed = True
             self._records, self._positions, self._threads, self._erasures, self._snapshots = [], {}, {}, {}, {}

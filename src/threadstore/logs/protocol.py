@@ -1,17 +1,17 @@
 """
 `EventLog`, the one port of the library.
 
-A log keeps the events of many threads. Each record has a *position* in the whole log and a *revision* in its thread's stream, both counted
-from 1 and never reused: not by erasure, VACUUM, backup, or dump and restore.
+A log keeps the events of many threads. Each record has a *position* in the whole log and a *revision* in its thread's stream,
+both counted from 1 and never reused: not by erasure, VACUUM, backup, or dump and restore.
 
 What a log promises, and `threadstore.testing.check_event_log` proves:
 
-- Appending is atomic, durable when it returns, and idempotent by event id for ever: an event that is already there keeps its position, and a
-  retry succeeds whatever revision it expected. Another fact under a known id is a `ConflictingEvent`, and nothing of the batch is
-  stored. A fact and its redacted twin are the same fact.
+- Appending is atomic, durable when it returns, and idempotent by event id for ever: an event that is already there keeps its
+  position, and a retry succeeds whatever revision it expected. Another fact under a known id is a `ConflictingEvent`, and
+  nothing of the batch is stored. A fact and its redacted twin are the same fact.
 - No reader ever sees position *p* before every smaller position that will ever exist.
-- `redact` takes the texts that an erasure absorbs out of the log and of everything derived from it, and remembers the erasure, so that a text
-  that arrives later is stored without its words.
+- `redact` takes the texts that an erasure absorbs out of the log and of everything derived from it, and remembers the
+  erasure, so that a text that arrives later is stored without its words.
 - Records are stored as the codec's bytes. A log never folds: it knows events, not threads' states.
 
 Erasure and merge aside, nothing is ever rewritten.
@@ -171,7 +171,8 @@ class EventLog(Protocol):
 
     def redact(self, thread: str, erasures: Sequence[Erasure]) -> int:
         """
-        Take the absorbed texts out of the thread's records and out of its snapshots, and remember the erasures for what arrives later.
+        Take the absorbed texts out of the thread's records and out of its snapshots, and remember the erasures for what
+        arrives later.
 
         Returns how many records were changed; doing it again changes none.
         """

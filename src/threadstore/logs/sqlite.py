@@ -97,7 +97,7 @@ Row = tuple[Any, ...]
 
 
 class _Standing(NamedTuple):
-    """What an append finds: the last position given, the thread's revision, whether anything was erased from it, the last erasure."""
+    """What an append finds: the last position given, the thread's revision, whether it was erased from, the last erasure."""
 
     position: int
     revision: int
@@ -338,7 +338,7 @@ def _rewritten(thread: str, row: Row, absorbing: Erasures) -> Row | None:
     """Return the parameters that redact a row, or None if nothing in it is to be erased."""
     revision, position, id, data = row
     event = decode(unfilled(data), position=position)
-    if is_redacted(event) or not absorbing.absorb(event):
+    if not absorbing.absorb(event) or is_redacted(event):
         return None
     blank = filled(encode(redact(event)), len(data))
     return checksum(position, thread, revision, id, blank), blank, position

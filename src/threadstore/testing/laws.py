@@ -1,14 +1,15 @@
 """
 The laws of a comment thread, each a function that any history must satisfy.
 
-A law takes a `Case`: some events of one thread, a policy, and a source of chance for shuffling. It raises `AssertionError` with a sentence
-when the history breaks it. `LAWS` lists them all, so that an application can run them over histories, rules and readers of its own::
+A law takes a `Case`: some events of one thread, a policy, and a source of chance for shuffling. It raises `AssertionError`
+with a sentence when the history breaks it. `LAWS` lists them all, so that an application can run them over histories, rules
+and readers of its own::
 
     for law in LAWS:
         law(Case(events, policy=my_policy, random=Random(7)))
 
-What is compared is what a reader could tell: `ThreadReading` goes through a thread by its public face alone, page by page and cursor by cursor,
-and `threadstore.testing.spec.Spec` says what it should have found.
+What is compared is what a reader could tell: `ThreadReading` goes through a thread by its public face alone, page by page and
+cursor by cursor, and `threadstore.testing.spec.Spec` says what it should have found.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Case:
 
     events: tuple[Event, ...] = field(converter=_tuple)
     policy: Policy = _DEFAULT
-    random: Random = field(factory=lambda: Random(0))
+    random: Random = field(factory=lambda: Random(0))  # noqa: S311 - shuffling needs no cryptography
 
     def shuffled(self) -> list[Event]:
         """Return the events in another order."""
@@ -272,7 +273,7 @@ def repeats_do_not_matter(case: Case) -> None:
     """A fact that comes again changes nothing, and `apply` says so."""
     thread = fold(case.events)
     again = case.shuffled()
-    _check(not any([thread.apply(event) for event in again]), "a fact that came again was taken for news")
+    _check(not any(list(map(thread.apply, again))), "a fact that came again was taken for news")
     _same(case, fold(case.events), thread, "repeats make another thread")
 
 
@@ -308,7 +309,10 @@ def resuming_is_folding(case: Case) -> None:
 
 
 def cells_hold_the_extremes(case: Case) -> None:
-    """Of several facts under one key a thread keeps the smallest or the largest id, as the table of registers says, and all flags."""
+    """
+    Of several facts under one key a thread keeps the smallest or the largest id, as the table of registers says, and all
+    flags.
+    """
     thread = fold(case.shuffled())
     found: dict[tuple[str, str, Key], list[Event]] = {}
     shapes: dict[str, Shape] = {}
@@ -462,6 +466,7 @@ def is_unauthorised(event: Event, authors: dict[str, set[str | None]], policy: P
     Return whether an event's maker plainly had no right to it.
 
     Args:
+        event: The event.
         authors: The ids of those who posted each comment or correction.
         policy: Whose roles have effect.
     """

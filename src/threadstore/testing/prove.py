@@ -1,7 +1,8 @@
 """
 The proof, as a program: ``python -m threadstore.testing.prove``.
 
-It needs nothing but the package, so whoever embeds the library can run it on their own Python, under their own policy and in seconds:
+It needs nothing but the package, so whoever embeds the library can run it on their own Python, under their own policy and in
+seconds:
 
 - Tier 1 exhausts a small universe: the examples, and every subset of hand-picked facts in every order and at every cut.
 - Tier 2 tries all laws on histories from small integers, a few kinds at a time.
@@ -112,7 +113,8 @@ def _first_tier(most: int) -> None:
 
 def histories_obey(seeds: Iterable[int], *, policies: Sequence[Policy] = (_DEFAULT,), twins: bool = False) -> None:
     """
-    Try all laws on the histories of *seeds*, under each policy in turn; with *twins*, those of convergence, where ids are used twice.
+    Try all laws on the histories of *seeds*, under each policy in turn; with *twins*, those of convergence, where ids are
+    used twice.
 
     Raises:
         AssertionError: A law is broken; the message names the law and the seed.
@@ -122,7 +124,7 @@ def histories_obey(seeds: Iterable[int], *, policies: Sequence[Policy] = (_DEFAU
         policy = policies[seed % len(policies)]
         for law in CONVERGENCE_LAWS if twins else LAWS:
             try:
-                law(Case(history, policy=policy, random=Random(seed)))
+                law(Case(history, policy=policy, random=Random(seed)))  # noqa: S311 - shuffling needs no cryptography
             except AssertionError as broken:
                 raise AssertionError(f"{law.__name__}, seed {seed}: {broken}") from broken
 
