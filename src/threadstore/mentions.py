@@ -8,7 +8,8 @@ The rules:
 - A match starts after no letter or digit, so an e-mail address addresses nobody. It ends before no letter or digit, and before
   no combining mark: "@Ann Leeds" is not Ann Lee, and "@Rene" followed by an accent is not Rene.
 - One name may be the start of another. The longest that ends properly wins.
-- Of several actors with one name it is the parent's author, then that of the nearest ancestor, then the latest speaker.
+- Of several actors with one name it is the parent's author, then that of the nearest ancestor (the views look at the thousand
+  nearest), then the latest speaker.
 - Matches do not overlap; the search goes on behind a match.
 
 How it is done. The distinct names are one sorted list, and beside each name stands an integer: bit *k* is set when its

@@ -344,16 +344,18 @@ class Outline:
         if not seen:
             del self._activity[root.id]
 
-    def _move_activity(self, former: Node, root: Node) -> None:
-        """Let all that is seen under *former* be seen under *root*. Complexity: O(log n) for each of the fewer."""
-        if self._activity is None or former.id not in self._activity:
+    def _move_activity(self, node: Node) -> None:
+        """Let all that is seen under *node*, which was a root, be seen under its root. Complexity: O(log n) for each of the fewer."""
+        if self._activity is None or node.id not in self._activity:
             return
-        some, others = self._activity.pop(former.id), self._activity.get(root.id, [])
+        root = self._root(node)
+        some, others = self._activity.pop(node.id), self._activity.get(root.id, [])
         if len(some) < len(others):
             some, others = others, some
         for id in others:
             insort(some, id)
         self._activity[root.id] = some
+        self._rerank(root)
 
     def _root(self, node: Node) -> Node:
         """
@@ -480,9 +482,7 @@ class Outline:
             return
         self._gain(parent, node)
         if parent is not self._top:
-            root = self._root(node)
-            self._move_activity(node, root)
-            self._rerank(root)
+            self._move_activity(node)
 
     def _leave_top(self, node: Node) -> None:
         """Take a placeholder from the top level, where it stood."""

@@ -84,12 +84,14 @@ __all__ = [
     "withholder",
 ]
 
-MAX_LIMIT: Final = 1_000
-MAX_REPLIES: Final = 1_000
-MAX_DEPTH: Final = 100
-MAX_ROWS: Final = 10_000
+MAX_LIMIT: Final = 10_000
+MAX_REPLIES: Final = 10_000
+MAX_DEPTH: Final = 200
+MAX_ROWS: Final = 100_000
 MAX_CONTEXT: Final = 100
-MAX_REVEAL: Final = 10_000
+MAX_REVEAL: Final = 100_000
+#: How far up a name that several have is looked for. A page of a deep chain would else cost its rows times its depth.
+MAX_ABOVE: Final = 1_000
 
 _FLAGS_WITH_MARKS: Final = ("removed", "held", "spoiler", "reported", "pinned")
 _ID_SHAPE: Final = (str,)
@@ -254,7 +256,7 @@ class Lens:
 
     def _mentions(self, node: Node, text: str, body: str) -> tuple[Mention, ...]:
         def nearest() -> Iterator[Actor | None]:
-            for above in self.outline.ancestors(node):
+            for above in islice(self.outline.ancestors(node), MAX_ABOVE):
                 yield None if above.posted is None else above.posted.actor
 
         return self.outline.names.find(body, comment=text, nearest=nearest)

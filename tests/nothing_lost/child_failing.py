@@ -1,8 +1,9 @@
 """
 Let a disk fail under a writer, and look what it was told: ``python child_failing.py '{"folder": …, "seed": …, "how": …, "faults": …}'``.
 
-The n-th step on the disk fails, once or until the writer has been told twice; *how* is "full" or "failed". The writer then tries the same
-again, with success, and goes on to the end; or it gives up and is killed there and then. What is left is examined as after a kill.
+The n-th step on the disk fails, once or until the writer has been told twice; *how* is "full" or "failed". The writer then gives up and is
+killed there and then; or it tries the same again, with success, and is killed as soon as it has its answer; or it goes on to the end. What is
+left is examined as after a kill.
 
 Prints what `child_crash.py` prints.
 """
@@ -31,19 +32,26 @@ _TELLINGS = 2
 
 
 class Patient(Writer):
-    """A writer that tries again what could not be done."""
+    """A writer that tries again what could not be done; *then* says what comes of it."""
 
-    def __init__(self, job: Job, say: Callable[..., None], disk: Disk, gives_up: bool) -> None:
-        self._disk, self._gives_up = disk, gives_up
-        super().__init__(job, say)
+    def __init__(self, job: Job, pipe: int, disk: Disk, then: str) -> None:
+        self._disk, self._then, self._was_told = disk, then, False
+        self._say = child_writer.sayer(pipe)
+        super().__init__(job, self._answer)
+
+    def _answer(self, *words: Any) -> None:
+        self._say(*words)
+        if words[0] == "done" and self._was_told and self._then == "dies":
+            die()
 
     def _tried(self, call: Callable[[], Any]) -> Any:
         for telling in range(1, _TELLINGS + 1):
             try:
                 return call()
             except StoreError as error:
-                self.say("failed", self.number, type(error).__name__)
-                if self._gives_up:
+                self._say("failed", self.number, type(error).__name__)
+                self._was_told = True
+                if self._then == "gives up":
                     die()
                 if not self._disk.fault or not self._disk.fault.lasts or telling == _TELLINGS:
                     self._disk.failing = self._disk.fault = None
@@ -60,14 +68,17 @@ class Failing:
         self.complaints: list[str] = []
 
     def run(self) -> dict[str, Any]:
-        """Fail at every step, once and for a while, with and without a writer that tries again; or at a sample of them."""
-        steps = self._live(Fault(1 << 60, self.how), False)
+        """Fail at every step, once and for a while, whatever comes of it; or at a sample of them."""
+        steps = self._live(Fault(1 << 60, self.how), "goes on")
         cases = [
-            (Fault(at, self.how, lasts), gives_up) for at in range(1, steps + 1) for lasts in (False, True) for gives_up in (False, True)
+            (Fault(at, self.how, lasts), then)
+            for at in range(1, steps + 1)
+            for lasts in (False, True)
+            for then in ("gives up", "dies", "goes on")
         ]
         self.figures["cases"] = len(cases)
-        for fault, gives_up in self.rng.sample(cases, min(self.faults, len(cases))):
-            self._live(fault, gives_up)
+        for fault, then in self.rng.sample(cases, min(self.faults, len(cases))):
+            self._live(fault, then)
             self.figures["faults"] += 1
             if self.figures["faults"] % 20 == 0:
                 print(json.dumps({"done": self.figures["faults"], "of": min(self.faults, len(cases))}), flush=True)
@@ -75,36 +86,35 @@ class Failing:
                 break
         return {"complaints": self.complaints[:20], **self.figures}
 
-    def _live(self, fault: Fault, gives_up: bool) -> int:
+    def _live(self, fault: Fault, then: str) -> int:
         """Let a writer live with a fault, look what is left, and return how many steps it took."""
         for file in self.folder.glob("*.db*"):
             file.unlink()
         path = self.folder / f"{self.figures['faults']}.db"
         job = Job(str(path), self.seed, 0, "full", fault, "disk", SCENARIO)
-        life = run_forked(lambda pipe: self._write(job, pipe, gives_up))
+        life = run_forked(lambda pipe: self._write(job, pipe, then))
         ledger = Ledger()
         ledger.hear(life.said)
         if life.end not in ("ended", "killed"):
-            self.complaints.append(f"{fault}, {gives_up=}: the writer {life.end}")
+            self.complaints.append(f"{fault}, {then=}: the writer {life.end}")
         told = [error for error in (json.loads(line)[2] for line in life.said.splitlines() if line.startswith(b'["failed"'))]
         expected = {"full": StoreFull, "failed": StoreUnavailable}[self.how].__name__
         if set(told) - {expected}:
-            self.complaints.append(f"{fault}, {gives_up=}: the writer was told {told}")
+            self.complaints.append(f"{fault}, {then=}: the writer was told {told}")
         self.figures[expected] += bool(told)
         looked = run_forked(lambda pipe: dump(examine(path, ledger).complaints, pipe))
         complaints = pickle.loads(looked.said) if looked.end == "ended" else [f"the examiner {looked.end}"]
-        self.complaints += [f"{fault}, {gives_up=}: {complaint}" for complaint in complaints]
+        self.complaints += [f"{fault}, {then=}: {complaint}" for complaint in complaints]
         return ledger.steps
 
-    def _write(self, job: Job, pipe: int, gives_up: bool) -> None:
+    def _write(self, job: Job, pipe: int, then: str) -> None:
         disk = Disk()
-        assert disk.install()
+        assert disk.install(), "this Python's SQLite can not be reached"
         disk.fault, disk.counts_reads = job.fault, self.how == "failed"
-        say = child_writer.sayer(pipe)
-        writer = Patient(job, say, disk, gives_up)
+        writer = Patient(job, pipe, disk, then)
         writer.run()
         writer.close()
-        say("steps", disk.steps)
+        writer.say("steps", disk.steps)
 
 
 if __name__ == "__main__":

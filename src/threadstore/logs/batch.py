@@ -1,5 +1,5 @@
 """
-What every log does alike when a batch arrives, whatever it stores it in: pure functions, no storage.
+What every log does alike when a batch arrives or a place is asked for, whatever it stores it in: pure functions, no storage.
 
 A batch is judged in the order of blame. Events of another thread are misuse (`ValueError`). Two facts under one id can not both
 be true (`ConflictingEvent`). Only then does it matter what the caller believed of the thread (`WrongRevision`), and only if
@@ -9,13 +9,17 @@ something is new: a retry has already happened, so it can not come too late.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, WrongRevision
 from threadstore.events import Erasure, Event, same_fact
 from threadstore.logs.protocol import Expect, Expected
 
-__all__ = ["Erasures", "check_expected", "check_same", "distinct"]
+__all__ = ["END", "Erasures", "check_expected", "check_limit", "check_place", "check_same", "distinct"]
+
+#: No position, no revision and no number of records lies beyond it.
+END: Final = (1 << 63) - 1
 
 
 def distinct(thread: str, events: Sequence[Event]) -> dict[str, Event]:
@@ -64,6 +68,35 @@ def check_expected(thread: str, expected: Expected, revision: int) -> None:
     wanted = 0 if expected is Expect.NONE else expected
     if revision != wanted:
         raise WrongRevision(thread, wanted, revision)
+
+
+def check_place(after: int) -> int:
+    """
+    Return *after* as a place to read on from: no log counts from below 0, or to beyond 63 bits.
+
+    Raises:
+        TypeError: *after* is no integer. (SQLite compares texts and fractions with positions all the same.)
+    """
+    if type(after) is not int:
+        raise TypeError(f"after must be an int, not {type(after).__name__}")
+    return min(max(after, 0), END)
+
+
+def check_limit(limit: int | None) -> int:
+    """
+    Return *limit* as a number of records; None sets none.
+
+    Raises:
+        TypeError: *limit* is no integer.
+        ValueError: It is negative.
+    """
+    if limit is None:
+        return END
+    if type(limit) is not int:
+        raise TypeError(f"limit must be an int, not {type(limit).__name__}")
+    if limit < 0:
+        raise ValueError(f"limit must not be negative: {limit}")
+    return min(limit, END)
 
 
 class Erasures:

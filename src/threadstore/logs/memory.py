@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from threadstore.codec import encode
 from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.events import Erasure, Event, is_redacted, redact
-from threadstore.logs.batch import Erasures, check_expected, check_same, distinct
+from threadstore.logs.batch import Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
 
 __all__ = ["MemoryLog"]
@@ -80,16 +80,15 @@ class MemoryLog(EventLog):
 
     def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(records), at the call."""
+        start = check_place(after)
         with self._step():
-            return iter([self._records[position - 1] for position in self._threads.get(thread, [])[max(after, 0) :]])
+            return iter([self._records[position - 1] for position in self._threads.get(thread, [])[start:]])
 
     def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(records), at the call."""
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit must not be negative: {limit}")
+        start, count = check_place(after), check_limit(limit)
         with self._step():
-            after = max(after, 0)
-            return iter(self._records[after : None if limit is None else after + limit])
+            return iter(self._records[start : start + count])
 
     def find(self, id: str) -> Record | None:
         """Return the record, or None. Complexity: O(1)."""

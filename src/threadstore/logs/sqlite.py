@@ -35,7 +35,7 @@ from threadstore.ids import from_bytes, is_id, to_bytes
 from threadstore.logs._sqlite_database import Database
 from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum, filled, last_erasure, unfilled
 from threadstore.logs._sqlite_verify import verify
-from threadstore.logs.batch import Erasures, check_expected, check_same, distinct
+from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
 
 __all__ = ["DURABILITY", "SqliteLog"]
@@ -47,7 +47,6 @@ DURABILITY: Final[Mapping[str, str]] = {"full": "FULL", "normal": "NORMAL", "off
 
 _TIMEOUT: Final = 10_000
 _CHUNK: Final = 1_000
-_END: Final = (1 << 63) - 1
 
 # --- reading: each ends in the bounds "above ?, up to ?, at most ?"
 _READ: Final = """
@@ -180,17 +179,15 @@ class SqliteLog(EventLog):
 
     def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
-        return map(_record, self._rows(_READ, (thread,), 1, after, _END, lambda: self.revision(thread)))
+        return map(_record, self._rows(_READ, (thread,), 1, check_place(after), END, lambda: self.revision(thread)))
 
     def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit must not be negative: {limit}")
-        return map(_record, self._rows(_READ_ALL, (), 0, after, _END if limit is None else limit, self.position))
+        return map(_record, self._rows(_READ_ALL, (), 0, check_place(after), check_limit(limit), self.position))
 
     def threads(self) -> Iterator[str]:
         """Yield the keys as the protocol says. Complexity: O(1) for each."""
-        rows = self._rows(_THREADS, (), 0, 0, _END, lambda: self._one(_LAST_THREAD)[0])
+        rows = self._rows(_THREADS, (), 0, 0, END, lambda: self._one(_LAST_THREAD)[0])
         return (key for _, key in rows)
 
     def _rows(self, sql: str, of: Row, mark: int, after: int, limit: int, last: Callable[[], int]) -> Iterator[Row]:
@@ -199,7 +196,7 @@ class SqliteLog(EventLog):
 
         What fits into one chunk is one statement, so one state by itself. Only a longer answer needs the bound that *last* gives.
         """
-        rows = self._all(sql, (*of, after, _END, min(limit, _CHUNK)))
+        rows = self._all(sql, (*of, after, END, min(limit, _CHUNK)))
         if len(rows) < _CHUNK:
             return iter(rows)
         return self._chunks(sql, of, mark, rows, limit, last())
