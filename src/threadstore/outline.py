@@ -345,7 +345,7 @@ class Outline:
             del self._activity[root.id]
 
     def _move_activity(self, node: Node) -> None:
-        """Let all that is seen under *node*, which was a root, be seen under its root. Complexity: O(log n) for each of the fewer."""
+        """Let what is seen under *node*, once a root, be seen under its root. Complexity: O(log n) for each of the fewer."""
         if self._activity is None or node.id not in self._activity:
             return
         root = self._root(node)

@@ -80,7 +80,7 @@ class Replica:
 
     def close(self) -> None:
         """Stop all processes."""
-        self._place.__exit__(None, None, None)
+        self._place.close()
 
     @property
     def store(self) -> ThreadStore:
@@ -162,6 +162,7 @@ class Replicas(RuleBasedStateMachine):
         )
         for person in PEOPLE:
             self.replicas[0].thread.post(f"Hello from {person.name}.", by=person)
+        self.replicas[0].thread.suggest_correction(TextQuote("teh"), "the", by=ANN)
         self.heal()
 
     def teardown(self) -> None:
@@ -243,6 +244,6 @@ def test_replicas_agree():
     present = hypothesis.settings.default
     assert present is not None
     examples = max(present.max_examples // 5, 1)
-    run_state_machine_as_test(Replicas, settings=hypothesis.settings(present, max_examples=examples, stateful_step_count=60))
+    run_state_machine_as_test(Replicas, settings=hypothesis.settings(present, max_examples=examples, stateful_step_count=50))
     assert {*COMMANDS, "sync", "heal", "restart", "erase_person"} - set(DONE) == set()
     assert sum(count for name, count in DONE.items() if name.endswith("rejected")) < sum(DONE.values()) / 2

@@ -122,7 +122,7 @@ def test_reading_makes_nothing(tmp_path: Path, opened: Open):
     """If the file has vanished, a new reader says so and does not find an empty one."""
     log = opened()
     (tmp_path / "log.db").unlink()
-    with pytest.raises(StoreUnavailable, match="may not open the file"):
+    with pytest.raises(StoreUnavailable, match="deleted, moved or replaced"):
         log.position()
 
 

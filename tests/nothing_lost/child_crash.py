@@ -1,14 +1,14 @@
 """
-Kill writing processes, and look what is left: ``python child_crash.py '{"folder": …, "seed": …, "way": …, "kills": …}'``; with "upto" only the
-first so many steps are tried.
+Kill writing processes, and look what is left: ``python child_crash.py '{"folder": …, "seed": …, "way": …, "kills":
+…}'``; with "upto" only the first so many steps are tried.
 
-The ways: "moment", a writer is killed after a random time, and the next one goes on with the same file; "statement", it is killed before or
-after the n-th SQL statement; "step", before, amid or after the n-th write, truncation, sync or deletion of a file; "beside", at a step, too,
-while another process has the store open and goes on with it.
+The ways: "moment", a writer is killed after a random time, and the next one goes on with the same file; "statement", it
+is killed before or after the n-th SQL statement; "step", before, amid or after the n-th write, truncation, sync or
+deletion of a file; "beside", at a step, too, while another process has the store open and goes on with it.
 
-This process imports the library once and opens no store itself: writers and examiners are forked from it, which takes milliseconds where
-starting Python takes a second. It prints ``{"done": n, "of": m}`` as it goes on, and in the end the figures, `complaints` among them: one for
-each promise that was found broken.
+This process imports the library once and opens no store itself: writers and examiners are forked from it, which takes
+milliseconds where starting Python takes a second. It prints ``{"done": n, "of": m}`` as it goes on, and in the end the
+figures, `complaints` among them: one for each promise that was found broken.
 """
 
 from __future__ import annotations
@@ -36,7 +36,16 @@ import threadstore
 from threadstore import commands as c
 from threadstore.codec import decode
 from threadstore.errors import Rejected
-from threadstore.events import CommentErased, CommentPosted, CorrectionSuggested, Erasure, Event, PersonErased, is_redacted, same_fact
+from threadstore.events import (
+    CommentErased,
+    CommentPosted,
+    CorrectionSuggested,
+    Erasure,
+    Event,
+    PersonErased,
+    is_redacted,
+    same_fact,
+)
 from threadstore.logs.protocol import Record
 from threadstore.store import ThreadStore
 from threadstore.thread import fold
@@ -69,7 +78,7 @@ def run_forked(
             os.close(reading)
             body(writing)
             code = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - it is told, and the process ends
             traceback.print_exc()
         finally:
             sys.stderr.flush()
@@ -155,7 +164,7 @@ class Ledger:
                 case "at", [positions]:
                     self.batches[-1] = batch = self.batches[-1]._replace(positions=positions)
                     self.promised.update({event.id: place for event, place in zip(batch.events, positions, strict=True)})
-                case ("done" | "refused"), [answer]:
+                case (("done" | "refused"), [answer]):
                     self.operations[number] = self.operations[number]._replace(outcome=word, answer=answer)
                     self._acknowledge(number)
                 case "steps", []:
@@ -163,7 +172,9 @@ class Ledger:
 
     def _acknowledge(self, number: int) -> None:
         answered = [batch for batch in self.batches if batch.operation == number]
-        self.effective += [event for batch in answered for event in batch.events if isinstance(event, CommentErased | PersonErased)]
+        self.effective += [
+            event for batch in answered for event in batch.events if isinstance(event, CommentErased | PersonErased)
+        ]
 
     def forgotten(self, erasures: Iterable[Event]) -> set[bytes]:
         """Return the tokens of the texts that *erasures* absorb, by this program's own reckoning."""
@@ -253,7 +264,9 @@ class Look:
         revisions: Counter[str] = Counter()
         for record in self.records:
             revisions[record.thread] += 1
-            self.expect(record.revision == revisions[record.thread], f"revision {record.revision} of {record.thread} is not dense")
+            self.expect(
+                record.revision == revisions[record.thread], f"revision {record.revision} of {record.thread} is not dense"
+            )
         at = {record.event.id: record.position for record in self.records}
         for id, position in ledger.promised.items():
             self.expect(at.get(id) == position, f"{id} was acknowledged at {position} and is at {at.get(id)}")
@@ -345,7 +358,9 @@ class Look:
         if operation.kind == "merge":
             self.expect(self._ask(store, operation) == [0], "a merge repeated stored something")
         elif operation.answer == _commands.decode(operation.request).id:  # else it changed nothing, which later may be otherwise
-            self.expect(self._ask(store, operation) == operation.answer, f"{str(operation.request)[:200]} repeated has another answer")
+            self.expect(
+                self._ask(store, operation) == operation.answer, f"{str(operation.request)[:200]} repeated has another answer"
+            )
 
 
 # --- killing ------------------------------------------------------------------------------------------------------------------
@@ -367,7 +382,7 @@ class Killer:
         for _ in killing():
             self.figures["kills"] += 1
             if self.figures["kills"] % 10 == 0:
-                print(json.dumps({"done": self.figures["kills"], "of": self.kills}), flush=True)
+                tell({"done": self.figures["kills"], "of": self.kills})
             if self.complaints or self.figures["kills"] >= self.kills:
                 break
         return {"complaints": self.complaints[:20], **self.figures}
@@ -474,7 +489,8 @@ def _dump(what: object, pipe: int) -> None:
 
 def _survive(job: Job, ledger: Ledger, pipe: int) -> None:
     """
-    Have the store open while a writer is killed, then repeat what it had begun; with the store still open, look at the files' bytes.
+    Have the store open while a writer is killed, then repeat what it had begun; with the store still open, look at the
+    files' bytes.
 
     The writer is forked before the store is opened, and waits until it is.
     """
@@ -507,10 +523,25 @@ def _survive(job: Job, ledger: Ledger, pipe: int) -> None:
     _dump((life.said, Finding(look.complaints, look.records, look.figures)), pipe)
 
 
-def main() -> None:
-    """Do what the command line asks for."""
-    print(json.dumps(Killer(**json.loads(sys.argv[1])).run()), flush=True)
+def tell(what: dict[str, Any]) -> None:
+    """Print a line of JSON."""
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def main(program: Callable[..., Any]) -> None:
+    """Run a program with the arguments of the command line, and print what it finds; or why it can not be run here."""
+    what = json.loads(sys.argv[1])
+    if what.get("way") in ("moment", "statement", "cut", "torn") or run_forked(_watch).end == "ended":
+        found = program(**what).run()
+    else:
+        found = {"skipped": "this Python's SQLite can not be reached, so its steps on the disk can not be counted"}
+    tell(found)
+
+
+def _watch(pipe: int) -> None:
+    assert Disk().install()
 
 
 if __name__ == "__main__":
-    main()
+    main(Killer)

@@ -1,24 +1,24 @@
 """
 A disk that can be watched, can fail, and can kill the process: SQLite's own file system with our steps in between.
 
-SQLite does all its work on files through a table of functions (sqlite.org/vfs.html). `Disk.install` registers a copy of the usual table in
-which four kinds of steps go through `Disk`: write, truncate, sync and delete. So a fault may be put before, after or into the n-th step
-that reaches the operating system, whichever statement led to it; and what was written, and when it was synced, can be recorded, from
-which `states_after_power_loss` makes what the disk may hold if the power fails.
+SQLite does all its work on files through a table of functions (sqlite.org/vfs.html). `Disk.install` registers a copy of
+the usual table in which four kinds of steps go through `Disk`: write, truncate, sync and delete. So a fault may be put
+before, after or into the n-th step that reaches the operating system, whichever statement led to it; and what was
+written, and when it was synced, can be recorded, from which `states_after_power_loss` makes what the disk may hold if
+the power fails.
 
 Only for child processes: the table stays in place until the process ends.
 """
 
 from __future__ import annotations
 
+import _sqlite3
 import ctypes
 import os
 import random
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
-
-import _sqlite3
 
 OK, IOERR_READ, IOERR_WRITE, IOERR_SYNC, IOERR_TRUNCATE, IOERR_DELETE, FULL = 0, 266, 778, 1034, 1546, 2570, 13
 
@@ -69,8 +69,8 @@ class Step(NamedTuple):
     """
     One step on a file.
 
-    Its kind is "write", "truncate" (to *offset*), "sync", "delete" (at once for certain if *offset*), "sync directory", which makes earlier
-    deletions certain, or "mark" for a word of the program's own.
+    Its kind is "write", "truncate" (to *offset*), "sync", "delete" (at once for certain if *offset*), "sync directory",
+    which makes earlier deletions certain, or "mark" for a word of the program's own.
     """
 
     kind: str
@@ -83,8 +83,8 @@ class Fault(NamedTuple):
     """
     What befalls the disk at the step *at*, counted from 1.
 
-    *how* is "kill before", "kill amid", "kill after", or an error: "full" befalls writes alone, "failed" any step. Half of a write is done, as
-    a full device does. With *lasts* the steps that follow fail, too.
+    *how* is "kill before", "kill amid", "kill after", or an error: "full" befalls writes alone, "failed" any step. Half
+    of a write is done, as a full device does. With *lasts* the steps that follow fail, too.
     """
 
     at: int
@@ -218,14 +218,12 @@ def die() -> None:
 # --- the loss of power --------------------------------------------------------------------------------------------------------
 
 
-def states_after_power_loss(
-    steps: list[Step], moment: int, rng: random.Random, count: int
-) -> Iterator[dict[str, bytes]]:
+def states_after_power_loss(steps: list[Step], moment: int, rng: random.Random, count: int) -> Iterator[dict[str, bytes]]:
     """
     Yield *count* contents of the disk that are possible if the power fails after the first *moment* steps.
 
-    What was synced is there. Of each later step on a file any may be done or not, since the system and the device write in any order; a
-    write may be done sector by sector. The first state has none of them, the second has all.
+    What was synced is there. Of each later step on a file any may be done or not, since the system and the device write
+    in any order; a write may be done sector by sector. The first state has none of them, the second has all.
     """
     done = [step for step in steps[:moment] if step.kind != "mark"]
     synced = {step.file: number for number, step in enumerate(done) if step.kind == "sync"}

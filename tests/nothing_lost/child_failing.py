@@ -1,9 +1,10 @@
 """
-Let a disk fail under a writer, and look what it was told: ``python child_failing.py '{"folder": …, "seed": …, "how": …, "faults": …}'``.
+Let a disk fail under a writer, and look what it was told: ``python child_failing.py '{"folder": …, "seed": …, "how": …,
+"faults": …}'``.
 
-The n-th step on the disk fails, once or until the writer has been told twice; *how* is "full" or "failed". The writer then gives up and is
-killed there and then; or it tries the same again, with success, and is killed as soon as it has its answer; or it goes on to the end. What is
-left is examined as after a kill.
+The n-th step on the disk fails, once or until the writer has been told twice; *how* is "full" or "failed". The writer
+then gives up and is killed there and then; or it tries the same again, with success, and is killed as soon as it has
+its answer; or it goes on to the end. What is left is examined as after a kill.
 
 Prints what `child_crash.py` prints.
 """
@@ -13,14 +14,13 @@ from __future__ import annotations
 import json
 import pickle
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import child_writer
-from child_crash import Ledger, examine, run_forked
+from child_crash import Ledger, examine, main, run_forked, tell
 from child_disk import Disk, Fault, die
 from child_power import dump
 from child_writer import SCENARIO, Job, Writer
@@ -81,7 +81,7 @@ class Failing:
             self._live(fault, then)
             self.figures["faults"] += 1
             if self.figures["faults"] % 20 == 0:
-                print(json.dumps({"done": self.figures["faults"], "of": min(self.faults, len(cases))}), flush=True)
+                tell({"done": self.figures["faults"], "of": min(self.faults, len(cases))})
             if self.complaints:
                 break
         return {"complaints": self.complaints[:20], **self.figures}
@@ -118,4 +118,4 @@ class Failing:
 
 
 if __name__ == "__main__":
-    print(json.dumps(Failing(**json.loads(sys.argv[1])).run()), flush=True)
+    main(Failing)

@@ -1,8 +1,8 @@
 """
 Write to a store until there is no room, then make room and go on: ``python child_full.py '{"folder": …, "limit": …}'``.
 
-The limits: "device", a file system of 2 MB, which is mounted for this process alone and holds a ballast that is thrown off in the end;
-"pages", of the file, which SQLite keeps to; "size", of any file, which the system keeps to.
+The limits: "device", a file system of 2 MB, which is mounted for this process alone and holds a ballast that is thrown
+off in the end; "pages", of the file, which SQLite keeps to; "size", of any file, which the system keeps to.
 
 Prints what was found, as JSON.
 """
@@ -100,7 +100,7 @@ def main() -> None:
         "erased": store.thread("before").comment(before).concealed == "erased",
     }
     store.close()
-    print(json.dumps({"stored": len(stored), "errors": sorted(set(errors)), "full": full, "roomy": roomy}))
+    sys.stdout.write(json.dumps({"stored": len(stored), "errors": sorted(set(errors)), "full": full, "roomy": roomy}))
 
 
 if __name__ == "__main__":

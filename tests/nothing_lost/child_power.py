@@ -1,29 +1,29 @@
 """
-Let the power fail, and look what is left: ``python child_power.py '{"folder": …, "seed": …, "way": …, "losses": …, …}'``.
+Let the power fail, and look what is left: ``python child_power.py '{"folder": …, "seed": …, "way": …, "losses": …,
+…}'``.
 
 The ways:
 
 - "cut": the write-ahead log (WAL) ends after any number of bytes. With *step*, after every so many.
 - "torn": bytes of it are overwritten, with chance's bytes, zeros, or older frames.
-- "lost": what a writer did to its files is recorded, and when it synced them. If the power fails, what was synced is there, and of what was
-  not, any part; with *durability* "full" everything acknowledged must be there, with "normal" a beginning of whole batches.
+- "lost": what a writer did to its files is recorded, and when it synced them. If the power fails, what was synced is
+  there, and of what was not, any part; with *durability* "full" everything acknowledged must be there, with "normal" a
+  beginning of whole batches.
 
 Prints what `child_crash.py` prints.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import random
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from child_crash import Ledger, Look, examine, is_erasure, run_forked
+from child_crash import Ledger, Look, examine, is_erasure, main, run_forked, tell
 from child_disk import Step, die, states_after_power_loss
 from child_writer import SCENARIO, Job, Writer, write
 
@@ -34,9 +34,7 @@ from threadstore.logs.protocol import Record
 class Power:
     """Fails in one way, as often as is asked for, and adds up what was found."""
 
-    def __init__(
-        self, folder: str, seed: int, way: str, losses: int = 1 << 30, step: int = 1, durability: str = "full"
-    ) -> None:
+    def __init__(self, folder: str, seed: int, way: str, losses: int = 1 << 30, step: int = 1, durability: str = "full") -> None:
         self.folder, self.seed, self.way, self.losses, self.step = Path(folder), seed, way, losses, step
         self.durability = durability
         self.rng = random.Random(seed)
@@ -49,7 +47,7 @@ class Power:
         for of in ways[self.way]():
             self.figures["losses"] += 1
             if self.figures["losses"] % 100 == 0:
-                print(json.dumps({"done": self.figures["losses"], "of": of}), flush=True)
+                tell({"done": self.figures["losses"], "of": of})
             if self.complaints:
                 break
         return {"complaints": self.complaints[:20], **self.figures}
@@ -57,7 +55,10 @@ class Power:
     # --- a damaged WAL --------------------------------------------------------------------------------------------------------
 
     def _written(self) -> tuple[bytes, bytes, list[tuple[int, int]], list[Record]]:
-        """Return a file and its WAL as a killed writer left them, where each commit in it ends with how many events, and all events."""
+        """
+        Return a file and its WAL as a killed writer left them, where each commit in it ends with how many events, and
+        all events.
+        """
         path = self.folder / "written.db"
 
         def body(pipe: int) -> None:
@@ -194,4 +195,4 @@ def dump(what: object, pipe: int) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(Power(**json.loads(sys.argv[1])).run()), flush=True)
+    main(Power)

@@ -3,8 +3,10 @@ A program that writes to a store, says on a pipe what it is about to do and what
 
 What it says, one JSON array a line:
 
-- ``["try", n, kind, request, moment]``: it begins its n-th operation; the request is a command or the events of a merge.
-- ``["batch", n, thread, events, erasures]``: the log is about to append; the events in the codec's bytes, as hexadecimal digits.
+- ``["try", n, kind, request, moment]``: it begins its n-th operation; the request is a command or the events of a
+  merge.
+- ``["batch", n, thread, events, erasures]``: the log is about to append; the events in the codec's bytes, as
+  hexadecimal digits.
 - ``["at", n, positions]``: the log has answered.
 - ``["done", n, answer]``: the caller has its answer. What was done is acknowledged, and must never be lost.
 - ``["refused", n, why]``: the rules forbade it.
@@ -57,8 +59,9 @@ class Job(NamedTuple):
         operations: How many, drawn at random; 0 does those of *kinds*, in that order.
         durability: As for `threadstore.open`.
         fault: What befalls the n-th step; None for a writer that is killed from outside, or not at all.
-        steps: Which steps the fault counts: "statements" of SQL, or those of the "disk"; or "recorded", to leave all that was done to the disk
-            in a file named like the store's, with ".steps" behind it, and what was said among it.
+        steps: Which steps the fault counts: "statements" of SQL, or those of the "disk"; or "recorded", to leave all
+            that was done to the disk in a file named like the store's, with ".steps" behind it, and what was said among
+            it.
         kinds: See *operations*.
     """
 

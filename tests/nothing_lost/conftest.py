@@ -107,7 +107,10 @@ def found_by(scale: Scale) -> Callable[..., dict[str, Any]]:
                 child.kill()
                 raise
         assert child.returncode == 0
-        return json.loads(lines[-1])
+        found: dict[str, Any] = json.loads(lines[-1])
+        if "skipped" in found:
+            pytest.skip(found["skipped"])
+        return found
 
     return run
 
@@ -125,3 +128,21 @@ def without(tmp_path: Path) -> Callable[[str, str, str], Path]:
         return package
 
     return change
+
+
+@pytest.fixture
+def passes(tmp_path: Path) -> Callable[[str, Path], bool]:
+    """Return a function that runs the short form of a test of this folder against a copy of the package, and says whether it passes."""
+
+    def run(test: str, package: Path) -> bool:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST_", "THREADSTORE_"))
+        }
+        environment |= {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+        options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "--basetemp", str(tmp_path / "tests")]
+        command = [sys.executable, "-m", "pytest", *options, str(HERE / test)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 1), done.stdout + done.stderr
+        return done.returncode == 0
+
+    return run

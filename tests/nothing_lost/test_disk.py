@@ -1,11 +1,11 @@
 """
 What stores live on: devices that are full, fail or are read-only, files that are locked, vanish, or are something else.
 
-Each is a clear error, nothing that was acknowledged is lost, nothing is half there, the store goes on once the cause is gone, and a file
-of another program is left as it is.
+Each is a clear error, nothing that was acknowledged is lost, nothing is half there, the store goes on once the cause is
+gone, and a file of another program is left as it is.
 
-A file that is taken away or replaced while a store has it open: writing is refused with the first call after, and whoever opens the path
-next gets what is there. What was acknowledged before is where the file went.
+A file that is taken away or replaced while a store has it open: writing is refused with the first call after, and
+whoever opens the path next gets what is there. What was acknowledged before is where the file went.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import threadstore
-from threadstore import Actor, ThreadStore
-from threadstore.errors import CorruptRecord, DataError, StoreError, StoreUnavailable, ThreadStoreError, UnsupportedSchema
+from threadstore import ThreadStore
+from threadstore.errors import CorruptRecord, DataError, StoreUnavailable, ThreadStoreError, UnsupportedSchema
 from threadstore.logs import sqlite as sqlite_log
 
 FoundBy = Callable[..., dict[str, Any]]
@@ -54,13 +54,12 @@ def ids(store: ThreadStore) -> list[str]:
 @pytest.mark.parametrize("how", ["full", "failed"])
 def test_a_device_may_fail_at_any_step(scale: Any, found_by: FoundBy, swift: Path, how: str):
     """
-    Whichever write, truncation, sync, deletion or read fails, for once or for a while, the error says so; tried again, the operation
-    happens once, and all that was acknowledged is there, whether the writer goes on or is killed.
+    Whichever write, truncation, sync, deletion or read fails, for once or for a while, the error says so; tried again,
+    the operation happens once, and all that was acknowledged is there, whether the writer goes on or is killed.
     """
     seed = random.randrange(1 << 32) if scale.is_long else 11
-    print("seed", seed)
     found = found_by("child_failing.py", folder=str(swift), seed=seed, how=how, faults=scale(25, 1_500))
-    assert found["complaints"] == []
+    assert found["complaints"] == [], seed
     told = found["StoreFull" if how == "full" else "StoreUnavailable"]
     assert told > found["faults"] // 2
     scale.figure("faults", found["faults"])
@@ -81,12 +80,11 @@ def own_mounts() -> tuple[str, ...]:
 
 
 @posix
-@pytest.mark.parametrize(
-    ("limit", "error"), [("device", "StoreFull"), ("pages", "StoreFull"), ("size", "StoreUnavailable")]
-)
+@pytest.mark.parametrize(("limit", "error"), [("device", "StoreFull"), ("pages", "StoreFull"), ("size", "StoreUnavailable")])
 def test_a_full_device_keeps_what_it_has(found_by: FoundBy, tmp_path: Path, limit: str, error: str):
     """
-    Without room, writing is refused, reading goes on, and all that was acknowledged stays; with room again, all goes on.
+    Without room, writing is refused, reading goes on, and all that was acknowledged stays; with room again, all goes
+    on.
 
     A limit on the size of files is no full device to SQLite, which calls it a device that fails.
     """
@@ -139,14 +137,21 @@ PLACES = (
     Place("zeros", lambda path: path.write_bytes(bytes(10_000)), StoreUnavailable, "not a SQLite database"),
     Place("noise", lambda path: path.write_bytes(random.Random(1).randbytes(10_000)), StoreUnavailable, "not a SQLite database"),
     Place("a header alone", lambda path: path.write_bytes(b"SQLite format 3\0"), StoreUnavailable, "not a SQLite database"),
-    Place("another program's database", lambda path: foreign(path, "CREATE TABLE users (name)"), StoreUnavailable, "another program"),
+    Place(
+        "another program's database", lambda path: foreign(path, "CREATE TABLE users (name)"), StoreUnavailable, "another program"
+    ),
     Place(
         "another program's database in WAL mode",
         lambda path: foreign(path, "PRAGMA journal_mode = WAL", "CREATE TABLE users (name)", "INSERT INTO users VALUES ('Ann')"),
         StoreUnavailable,
         "another program",
     ),
-    Place("another program's empty database", lambda path: foreign(path, "PRAGMA application_id = 5"), StoreUnavailable, "another program"),
+    Place(
+        "another program's empty database",
+        lambda path: foreign(path, "PRAGMA application_id = 5"),
+        StoreUnavailable,
+        "another program",
+    ),
     Place("tables called like ours", lambda path: foreign(path, "CREATE TABLE events (id)"), StoreUnavailable, "another program"),
     Place("a newer release's store", as_newer, UnsupportedSchema, "install a newer threadstore"),
 )
@@ -173,7 +178,8 @@ os._exit(0)
 
 def test_what_another_program_had_in_its_wal_is_kept(tmp_path: Path):
     """
-    A killed program's tables may be in its WAL alone, and the file look empty: it is refused all the same, and nothing of it is lost.
+    A killed program's tables may be in its WAL alone, and the file look empty: it is refused all the same, and nothing
+    of it is lost.
 
     SQLite may take the occasion to carry over what that program had committed.
     """
@@ -193,18 +199,30 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path):
 
 
 def test_a_truncated_store_is_noticed(scale: Any, tmp_path: Path):
-    """However much of a closed file's end is missing, opening says so, and does not make it worse: what is left can still be examined."""
-    written(tmp_path / "whole.db", posts=40)
+    """
+    However much of a closed file's end is missing, opening it or verify says so, unless nothing was lost; it is not
+    made worse.
+    """
+    path = tmp_path / "cut.db"
+    known = written(tmp_path / "whole.db", posts=40)
     whole = (tmp_path / "whole.db").read_bytes()
     rng = random.Random(3)
-    sizes = {1, 15, 16, 99, 100, 4_095, *range(4_096, len(whole), 4_096), *(rng.randrange(1, len(whole)) for _ in range(scale(30, 2_000)))}
-    for size in sorted(sizes):
-        path = tmp_path / "cut.db"
+    some = {rng.randrange(2, len(whole)) for _ in range(scale(30, 3_000))}  # to SQLite a file of one byte is empty
+    sizes = sorted({2, 15, 16, 99, 100, 4_095, *range(4_096, len(whole), 4_096), len(whole) - 1, *some})
+    refused = noticed = 0
+    for size in sizes:
         path.write_bytes(whole[:size])
-        with pytest.raises((DataError, StoreUnavailable)) as error:
-            threadstore.open(path, durability="off").close()
+        try:
+            with threadstore.open(path, durability="off") as store:
+                is_noticed = list(store.verify()) != []
+                assert is_noticed or ids(store) == known, size
+                noticed += is_noticed
+        except (DataError, StoreUnavailable) as error:
+            assert isinstance(error, CorruptRecord) or "not a SQLite database" in str(error), size
+            refused += 1
         assert path.read_bytes() == whole[:size], size
-        assert isinstance(error.value, CorruptRecord) or "not a SQLite database" in str(error.value)
+    assert refused > 10
+    assert refused + noticed > 0.8 * len(sizes)
     scale.figure("sizes", len(sizes))
 
 
@@ -285,18 +303,18 @@ def shared() -> Iterator[Path]:
     ids=["read-only file", "unreadable file", "read-only directory", "no file in a read-only directory"],
 )
 def test_what_may_not_be_written_is_told(shared: Path, file: int | None, folder: int, says: str):
-    """A store is opened for writing; where that is not allowed, the error says why, and nothing has changed."""
+    """A store is opened for writing; where that is not allowed, the error says why, and the file has not changed."""
     path = shared / "log.db"
     if file is not None:
         written(path)
         path.chmod(file)
-    before = content(shared)
+    before = content(shared).get(path.name)
     shared.chmod(folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run([sys.executable, "-c", UNPRIVILEGED, path], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("StoreUnavailable ")
     assert says in done.stdout
-    assert content(shared) == before
+    assert content(shared).get(path.name) == before
 
 
 # --- gone ---------------------------------------------------------------------------------------------------------------------
@@ -342,13 +360,13 @@ def test_a_file_that_is_gone_takes_no_more(tmp_path: Path, lose: Callable[[Path]
 
 
 class Mutant(NamedTuple):
-    """What is wrong, where, how, and what finds it."""
+    """What is wrong, where, how, and what finds it: a test, or `child_failing.py`."""
 
     says: str
     path: str
     old: str
     new: str
-    what: dict[str, Any]
+    what: str | dict[str, Any]
 
 
 DATABASE = "logs/_sqlite_database.py"
@@ -357,8 +375,13 @@ MUTANTS = (
     Mutant(
         "a batch is no transaction",
         DATABASE,
-        '                self._writer.execute("BEGIN IMMEDIATE")\n                yield self._writer\n                self._writer.execute("COMMIT")',
-        "                yield self._writer",
+        """\
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._check_in_place()
+                yield self._writer
+                self._writer.execute("COMMIT")
+""",
+        "                yield self._writer\n",
         {"how": "full", "faults": 60},
     ),
     Mutant(
@@ -375,13 +398,46 @@ MUTANTS = (
         "if False:",
         {"how": "failed", "faults": 400},
     ),
+    Mutant(
+        "it goes on writing to a file that is gone",
+        DATABASE,
+        "if _identity(self._path) != self._file:",
+        "if False:",
+        "test_disk.py::test_a_file_that_is_gone_takes_no_more",
+    ),
+    Mutant(
+        "it looks at no file before it makes a store of it",
+        "logs/_sqlite_schema.py",
+        "if application or (content and content != _content()):",
+        "if application:",
+        "test_disk.py::test_what_is_something_else_is_not_touched",
+    ),
+    Mutant(
+        "it takes a newer schema for its own",
+        "logs/_sqlite_schema.py",
+        "if version > VERSION:",
+        "if False:",
+        "test_disk.py::test_what_is_something_else_is_not_touched",
+    ),
+    Mutant(
+        "it does not notice that it may not write",
+        DATABASE,
+        'writer.execute("DELETE FROM snapshots WHERE false")',
+        "pass",
+        "test_disk.py::test_what_may_not_be_written_is_told",
+    ),
 )
 
 
 @posix
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.says)
-def test_a_missing_guard_is_noticed(found_by: FoundBy, without: Callable[..., Path], swift: Path, mutant: Mutant):
+def test_a_missing_guard_is_noticed(
+    found_by: FoundBy, without: Callable[..., Path], passes: Callable[..., bool], swift: Path, mutant: Mutant
+):
     """Without the guard, a promise is found broken."""
     package = without(mutant.path, mutant.old, mutant.new)
+    if isinstance(mutant.what, str):
+        assert not passes(mutant.what, package), f"nothing is found wrong though {mutant.says}"
+        return
     found = found_by("child_failing.py", package, folder=str(swift), seed=7, **mutant.what)
     assert found["complaints"] != [], f"nothing is found wrong though {mutant.says}"

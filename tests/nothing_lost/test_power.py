@@ -1,8 +1,9 @@
 """
 The power fails: the write-ahead log (WAL) ends anywhere, or in garbage, or what was not synced is not on the disk.
 
-`child_power.py` makes what is left, opens it, and compares. A durable commit is one that was synced before it was acknowledged, and only the
-third test can see that: it records every write and every sync, and makes of them what a disk may hold.
+`child_power.py` makes what is left, opens it, and compares. A durable commit is one that was synced before it was
+acknowledged, and only the third test can see that: it records every write and every sync, and makes of them what a disk
+may hold.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ FoundBy = Callable[..., dict[str, Any]]
 def test_a_wal_that_is_cut_gives_a_beginning_of_whole_commits(scale: Any, found_by: FoundBy, swift: Path):
     """Wherever the WAL ends, opening gives exactly the commits that end before, verify finds nothing, and writing goes on."""
     found = found_by("child_power.py", folder=str(swift), seed=5, way="cut", step=scale(331, 1))
-    assert found["complaints"] == []
+    assert found["complaints"] == [], seed
     assert found["commits in it"] > 4
     assert found["losses"] >= found["bytes of the WAL"] // scale(331, 1)
     for name in ("losses", "bytes of the WAL", "commits in it"):
@@ -33,23 +34,22 @@ def test_a_wal_that_is_cut_gives_a_beginning_of_whole_commits(scale: Any, found_
 def test_a_wal_that_is_torn_gives_a_beginning_of_whole_commits(scale: Any, found_by: FoundBy, swift: Path):
     """Whatever bytes of the WAL are overwritten, the commits before them are there, and nothing of those behind."""
     seed = random.randrange(1 << 32) if scale.is_long else 5
-    print("seed", seed)
     found = found_by("child_power.py", folder=str(swift), seed=seed, way="torn", losses=scale(100, 10_000))
-    assert (found["complaints"], found["losses"]) == ([], scale(100, 10_000))
+    assert (found["complaints"], found["losses"]) == ([], scale(100, 10_000)), seed
     scale.figure("losses", found["losses"])
 
 
 @pytest.mark.parametrize("durability", ["full", "normal"])
 def test_the_loss_of_power_takes_only_what_may_be_taken(scale: Any, found_by: FoundBy, swift: Path, durability: str):
     """
-    At whatever step the power fails, and whatever part of what was not synced is on the disk: with full durability everything acknowledged is
-    there, with normal durability a beginning of whole batches, and no text whose erasure is there can be found after opening.
+    At whatever step the power fails, and whatever part of what was not synced is on the disk: with full durability
+    everything acknowledged is there, with normal durability a beginning of whole batches, and no text whose erasure is
+    there can be found after opening.
     """
     seed = random.randrange(1 << 32) if scale.is_long else 5
-    print("seed", seed)
     what = {"seed": seed, "way": "lost", "losses": scale(45, 3_000), "durability": durability}
     found = found_by("child_power.py", folder=str(swift), **what)
-    assert found["complaints"] == []
+    assert found["complaints"] == [], seed
     assert found["losses"] >= scale(45, 1_500)
     for name in ("losses", "steps on the disk"):
         scale.figure(name, found[name])
@@ -86,8 +86,13 @@ MUTANTS = (
     Mutant(
         "a batch is no transaction",
         "logs/_sqlite_database.py",
-        '                self._writer.execute("BEGIN IMMEDIATE")\n                yield self._writer\n                self._writer.execute("COMMIT")',
-        "                yield self._writer",
+        """\
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._check_in_place()
+                yield self._writer
+                self._writer.execute("COMMIT")
+""",
+        "                yield self._writer\n",
         {"way": "cut", "step": 97},
     ),
     Mutant(

@@ -70,7 +70,8 @@ class Database:
         self.scrub_wait: int | None = 0
         """None while the WAL holds nothing erased; else how long the next attempt to cut it waits for readers."""
         self._erased = self._scrubbed = 0  # the last erasure: that is known of, and that was there when the WAL was cut
-        self._uri = Path(os.path.abspath(path)).as_uri()  # whatever directory the process changes to
+        self._path = os.path.abspath(path)  # whatever directory the process changes to
+        self._uri = Path(self._path).as_uri()
         self._synchronous = synchronous
         self._timeout = timeout
         self._factory = factory
@@ -93,6 +94,7 @@ class Database:
             except BaseException:
                 self._writer.close()
                 raise
+            self._file = _identity(self._path)
             self._closed = False
 
     # --- opening --------------------------------------------------------------------------------------------------------------
@@ -172,6 +174,7 @@ class Database:
             if self._idle:
                 return self._idle.pop()
         try:
+            self._check_in_place()
             connection = self._connect("mode=rw")
             connection.execute("PRAGMA query_only = ON")
         except BaseException:
@@ -198,6 +201,7 @@ class Database:
             self._wake()
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
+                self._check_in_place()
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
@@ -280,6 +284,11 @@ class Database:
         if self._process != os.getpid():
             raise StoreUnavailable(self.target, "it was opened before the process forked; open it anew in each process")
 
+    def _check_in_place(self) -> None:
+        """Raise `StoreUnavailable` if the path leads to another file now, or to none: nobody would find what is written."""
+        if _identity(self._path) != self._file:
+            raise StoreUnavailable(self.target, "its file was deleted, moved or replaced while it was open; open it anew")
+
     # --- forking --------------------------------------------------------------------------------------------------------------
 
     def rest(self) -> None:
@@ -310,6 +319,15 @@ class Database:
             self._writer = self._connect("mode=rw")
             self._prepare()
             self._is_resting = False
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Name the file that is at *path* at this moment, if there is one."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 #: All databases of this process; a fork that has begun lets none be added, and works through a list of its own.
@@ -383,4 +401,4 @@ def _why_no_file(target: str) -> str:
         return "it is a directory"
     if not os.path.isdir(os.path.dirname(os.path.abspath(target))):
         return "its directory does not exist"
-    return "the device failed, or this process may not open the file or write to its directory"
+    return "the device failed, a quota is used up, or this process may not open the file or write to its directory"

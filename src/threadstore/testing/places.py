@@ -54,5 +54,9 @@ class Place:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all stores that were opened here."""
         for store in self._opened:
             store.close()
