@@ -8,7 +8,7 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types check format clean distclean
+.PHONY: help demo test fuzz lint types check format clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ demo: $(VENV)/.core ## install the library and run a whole comment page, example
 
 test: $(VENV)/.test ## run every test; demands 100 % branch coverage (PYTEST="..." adds options)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered $(PYTEST)
+
+fuzz: $(VENV)/.fuzz ## search for inputs that break something, each target for FUZZ_SECONDS (default 60)
+	$(BIN)/python tests/fuzz/fuzz.py
 
 lint: $(VENV)/.dev ## check style and formatting
 	$(BIN)/ruff check
@@ -37,7 +40,7 @@ clean: ## remove caches and build products
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## clean, and remove the virtual environment
-	rm -rf $(VENV) .hypothesis
+	rm -rf $(VENV) .hypothesis .fuzz
 
 # One stamp per set of dependencies. Each set holds the ones before it, so a larger one stamps the smaller ones too.
 # Always editable: a copy of the package in the environment would go stale unseen.
@@ -51,6 +54,12 @@ $(VENV)/.core: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(PIP) install -e '.[test]'
 	@touch $(VENV)/.core $@
+
+# The only target that needs atheris, which has wheels for few platforms.
+$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+	@$(PIP) install --only-binary atheris -e '.[test,fuzz]' || \
+		{ echo 'atheris has no wheel for this Python or this system; try CPython 3.11 to 3.13 on Linux (PYTHON=... VENV=...)'; exit 1; }
+	@touch $(VENV)/.core $(VENV)/.test $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) install -e '.[dev]'

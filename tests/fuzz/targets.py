@@ -1,10 +1,11 @@
 """
 What bytes from a stranger may not do: one function for each way in.
 
-A target takes any bytes. It fails if the library answers with an error outside its taxonomy, reads something that was not written,
-or disagrees with a plain reading of the rules. It returns in a word what came of it, so that whoever drives it can see that its bytes
-get anywhere. Some targets read the bytes as they come; others take them for a script of choices, so that few bytes reach deep.
-``make fuzz`` runs them under atheris (fuzz.py), the tests in tests/nothing_lost under Hypothesis and by the hundred thousand.
+A target takes any bytes. It fails if the library answers with an error outside its taxonomy, reads something that was not
+written, or disagrees with a plain reading of the rules. It returns in a word what came of it, so that whoever drives it can see
+that its bytes get anywhere. Some targets read the bytes as they come; others take them for a script of choices, so that few bytes
+reach deep. ``make fuzz`` runs them under atheris (fuzz.py), the tests in tests/nothing_lost under Hypothesis and by the hundred
+thousand.
 """
 
 from __future__ import annotations
@@ -346,8 +347,8 @@ WHO: tuple[Any, ...] = (
     ["e", "Eda", "editor"], ["j", "Joy", "author"], ["s", "", "system"], ["a", "Ann", "moderator"],
 )  # fmt: skip
 NOBODIES: tuple[Any, ...] = (
-    ["", "", "reader"], ["a@b.c", "", "reader"], ["a", "x" * 501], ["a", "n", "king"], ["a", "\0"], ["a", "n" * 400], {}, "a", [1],
-    ["a", None],
+    ["", "", "reader"], ["a@b.c", "", "reader"], ["a", "x" * 501], ["a", "n", "king"], ["a", "\0"], ["a", "n" * 400], {}, "a",
+    [1], ["a", None],
 )  # fmt: skip
 LEFT_OPEN = ("parent", "seen", "cancels", "reason", "note", "meta", "kind", "spoiler", "held", "title", "url", "article_version")
 
@@ -574,6 +575,7 @@ def facts(thread: Thread) -> set[bytes]:
     return {codec.encode(fact) for fact in thread.standing_facts()}
 
 
+KEPT = [codec.encode(fact) for fact in (*FORUM, *WORLD)] + RECORDS
 SOUND = [facts(fold(events, key=THREAD)) for events in ((), FORUM, WORLD)]
 
 
@@ -589,7 +591,7 @@ def snapshot(data: bytes) -> str:
         case 2:
             state = resealed(mutated(STATES[which][snapshots.SEAL :], choices))
         case _:
-            state = resealed(choices.rest())
+            state = resealed(made_up(choices))
     thread = snapshots.restore(THREAD, 7, state)
     if thread is None:
         return "none"
@@ -600,6 +602,16 @@ def snapshot(data: bytes) -> str:
         return "sound"
     assert state[: snapshots.SEAL] == snapshots.seal(THREAD, state[snapshots.SEAL :]), "damage was not noticed"
     return "made up"
+
+
+def made_up(choices: Choices) -> bytes:
+    """Return a state of facts from anywhere: those of a thread, those of a file, and such as were tampered with."""
+    records: list[bytes] = []
+    for _ in range(choices.number(12)):
+        record = choices.one_of(KEPT)
+        records.append(record if choices.number(3) else with_other_values(record, choices))
+    ends = ("", NIL, "zzz", *IDS[:3], IDS[-1])
+    return msgspec.msgpack.encode([choices.one_of(ends), choices.one_of(ends), [msgspec.Raw(record) for record in records]])
 
 
 def resealed(payload: bytes) -> bytes:

@@ -30,6 +30,7 @@ class Faults(sqlite3.Connection):
     """A connection that fails at a chosen statement, before or after SQLite has run it, or amid the work of SQLite."""
 
     before = after = 0
+    keeps_cursors = False
 
     def _count(self, name: str) -> None:
         left = getattr(self, name)
@@ -53,7 +54,8 @@ class Faults(sqlite3.Connection):
         try:
             self._count("after")
         except sqlite3.Error:
-            cursor.close()  # or the traceback would keep its statement in progress
+            if not self.keeps_cursors:
+                cursor.close()  # or the traceback would keep its statement in progress
             raise
         return cursor
 
@@ -155,6 +157,23 @@ def test_an_exception_of_any_kind_rolls_back(log: Log):
     with pytest.raises(KeyboardInterrupt):
         give_up()
     assert log.append("t", [post(3)]).positions == (3,)
+
+
+def test_what_interrupted_an_append_may_be_kept(log: Log):
+    """An exception that somebody keeps keeps the frames it passed, and no statement in them stands in the way of the next append."""
+    kept: list[BaseException] = []
+    log.faults.keeps_cursors = True
+    for statement in range(1, 9):
+        log.faults.after = statement
+        try:
+            log.append("u", [CommentPosted(id=make_id(50, 0, 0), thread="u", body="words")])
+        except StoreUnavailable as error:
+            kept.append(error)
+            log.faults.after = 0
+            assert log.append("t", [post(100 + statement)]).new == 1
+    log.faults.after = 0
+    assert len(kept) > 4
+    assert list(log.verify()) == []
 
 
 def test_an_unknown_outcome_is_settled_by_a_retry(log: Log):

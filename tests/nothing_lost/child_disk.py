@@ -232,10 +232,8 @@ def states_after_power_loss(steps: list[Step], moment: int, rng: random.Random, 
         likely = (0.0, 1.0)[number] if number < 2 else rng.random()
         files: dict[str, bytearray] = {}
         for place, step in enumerate(done):
-            if step.kind == "delete":
-                is_certain = bool(step.offset) or place < listed
-            else:
-                is_certain = place <= synced.get(step.file, -1)
+            is_deleted = step.kind == "delete" and (step.offset or place < listed)
+            is_certain = is_deleted or (step.kind != "delete" and place <= synced.get(step.file, -1))
             _redo(files, step, rng, 1.0 if is_certain else likely)
         yield {name: bytes(content) for name, content in files.items()}
 

@@ -97,7 +97,7 @@ class Failing:
         ledger.hear(life.said)
         if life.end not in ("ended", "killed"):
             self.complaints.append(f"{fault}, {then=}: the writer {life.end}")
-        told = [error for error in (json.loads(line)[2] for line in life.said.splitlines() if line.startswith(b'["failed"'))]
+        told = [json.loads(line)[2] for line in life.said.splitlines() if line.startswith(b'["failed"')]
         expected = {"full": StoreFull, "failed": StoreUnavailable}[self.how].__name__
         if set(told) - {expected}:
             self.complaints.append(f"{fault}, {then=}: the writer was told {told}")

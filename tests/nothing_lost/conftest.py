@@ -1,8 +1,9 @@
 """
 What the tests of the guarantees share: how long to go on, and where to write the figures down.
 
-``make test`` runs a short form. ``make soak`` sets ``THREADSTORE_SOAK`` to a folder: every test then runs its long form, prints how far it
-is, and leaves its figures there as JSON, from which ``tests/nothing_lost/report.py`` writes the tables of docs/guarantees.md.
+``make test`` runs a short form. ``make soak`` sets ``THREADSTORE_SOAK`` to a folder: every test then runs its long
+form, prints how far it is, and leaves its figures there as JSON, from which ``tests/nothing_lost/report.py`` writes the
+tables of docs/guarantees.md.
 """
 
 from __future__ import annotations
@@ -88,7 +89,10 @@ def swift(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def found_by(scale: Scale) -> Callable[..., dict[str, Any]]:
-    """Return a function that runs a child program which prints its progress and, in the end, what it has found, as lines of JSON."""
+    """
+    Return a function that runs a child program which prints its progress and, in the end, what it has found, as lines
+    of JSON.
+    """
 
     def run(program: str, package: Path = PACKAGE, /, *, before: tuple[str, ...] = (), **what: Any) -> dict[str, Any]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
@@ -132,7 +136,10 @@ def without(tmp_path: Path) -> Callable[[str, str, str], Path]:
 
 @pytest.fixture
 def passes(tmp_path: Path) -> Callable[[str, Path], bool]:
-    """Return a function that runs the short form of a test of this folder against a copy of the package, and says whether it passes."""
+    """
+    Return a function that runs the short form of a test of this folder against a copy of the package, and says whether
+    it passes.
+    """
 
     def run(test: str, package: Path) -> bool:
         environment = {

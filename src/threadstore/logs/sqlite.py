@@ -66,11 +66,11 @@ _KNOWN: Final = "SELECT id, position, data FROM events WHERE id IN "
 # The last position ever given: the rule of AUTOINCREMENT (sqlite.org/autoinc.html).
 _STANDING: Final = f"""
     SELECT max(({_POSITION}), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)),
-        coalesce(({_REVISION}), 0), EXISTS (SELECT 1 FROM erasures WHERE thread = ?),
-        (SELECT coalesce(max(rowid), 0) FROM erasures)"""
-_COUNT: Final = """
-    INSERT INTO threads (key, revision) VALUES (?, ?)
-    ON CONFLICT (key) DO UPDATE SET revision = excluded.revision RETURNING id"""
+        (SELECT id FROM threads WHERE key = ?), coalesce(({_REVISION}), 0),
+        EXISTS (SELECT 1 FROM erasures WHERE thread = ?), (SELECT coalesce(max(rowid), 0) FROM erasures)"""
+# Neither returns rows: a statement that writes and is not read to its end would stand in the way of every later commit.
+_BEGIN: Final = "INSERT INTO threads (revision, key) VALUES (?, ?)"
+_COUNT: Final = "UPDATE threads SET revision = ? WHERE id = ?"
 _INSERT: Final = "INSERT INTO events (position, thread, revision, id, crc, data) VALUES (?, ?, ?, ?, ?, ?)"
 
 # --- erasing
@@ -96,9 +96,13 @@ Row = tuple[Any, ...]
 
 
 class _Standing(NamedTuple):
-    """What an append finds: the last position given, the thread's revision, whether it was erased from, the last erasure."""
+    """
+    What an append finds: the last position given, the thread's number if it has one, its revision, whether something was erased
+    from it, and the log's last erasure.
+    """
 
     position: int
+    thread: int | None
     revision: int
     erased: bool
     erasure: int
@@ -143,7 +147,7 @@ class SqliteLog(EventLog):
         with self._database.writing() as writer:
             positions = _known(writer, facts)
             new = [event for id, event in facts.items() if id not in positions]
-            standing = _Standing(*writer.execute(_STANDING, (thread, thread)).fetchone())
+            standing = _Standing(*writer.execute(_STANDING, (thread, thread, thread)).fetchone())
             self._database.note_erasure(standing.erasure)
             if new:
                 check_expected(thread, expected, standing.revision)
@@ -308,7 +312,12 @@ def _known(writer: sqlite3.Connection, facts: Mapping[str, Event]) -> dict[str, 
 
 def _insert(writer: sqlite3.Connection, thread: str, events: Sequence[Event], standing: _Standing) -> dict[str, Position]:
     """Store *events* behind what is there, and return their positions."""
-    [number] = writer.execute(_COUNT, (thread, standing.revision + len(events))).fetchone()
+    revision = standing.revision + len(events)
+    number = standing.thread
+    if number is None:
+        number = writer.execute(_BEGIN, (revision, thread)).lastrowid
+    else:
+        writer.execute(_COUNT, (revision, number))
     key, rows, positions = thread.encode(), [], {}
     for offset, event in enumerate(events, 1):
         position, revision, id, data = standing.position + offset, standing.revision + offset, to_bytes(event.id), encode(event)

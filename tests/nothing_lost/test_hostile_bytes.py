@@ -1,0 +1,372 @@
+"""
+Bytes and JSON from a stranger, in every way in: the codec, cursors, commands, mentions, quotes, snapshots, and what stands in a log's file.
+
+The targets are those of ``make fuzz`` (tests/fuzz/targets.py), which say what each may do. Here Hypothesis drives them, and then chance does, by
+the thousand in ``make test`` and by the million in ``make soak``; what came of the inputs is counted, so that a target whose bytes get
+nowhere can not pass vacuously.
+
+======================================================================  ======================================================
+mutant                                                                  is caught by
+======================================================================  ======================================================
+snapshots: the seal is not looked at                                    `test_no_bit_of_a_snapshot_can_be_turned_over`
+snapshots: ``RecursionError`` is not caught                             `test_made_up_snapshots_do_no_harm`, `test_chance`
+cursors: the form is not compared (``write_cursor(…) != cursor``)       the unit tests of cursors
+codec: the bytes are not compared (``encode(values) != data``)          `test_no_bit_of_a_record_can_be_turned_over_unseen`
+codec: ``RecursionError`` is not caught                                 `test_nesting_is_no_way_out`
+decide: ``_bounded`` lets any length through                            `test_chance[command]`, by way of the unit tests
+mentions: a combining mark does not go on with a name                   `test_chance[mentions]`
+corrections: one side is enough, wherever it stands                     `test_chance[quotes]`
+======================================================================  ======================================================
+"""
+
+from __future__ import annotations
+
+import runpy
+import sqlite3
+import sys
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import threadstore
+from threadstore import CommentPosted, CorruptRecord, Policy, UnknownEvent, fold
+from threadstore.codec import decode, decode_all, encode
+from threadstore.errors import DataError, InvalidCursor
+from threadstore.ids import make_id
+from threadstore.logs.protocol import Revision, Snapshot
+from threadstore.snapshots import FINGERPRINT, SEAL, restore, seal, snapshot
+from threadstore.testing.given import ANN, BOB, EPOCH, MODERATOR, THREAD, held, id_of, posted, reacted
+
+pytestmark = pytest.mark.usefixtures("guard")
+
+FUZZ: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "fuzz" / "targets.py"))
+TARGETS: dict[str, Callable[[bytes], str]] = FUZZ["TARGETS"]
+SEEDS: dict[str, list[bytes]] = FUZZ["SEEDS"]
+
+#: What must come of a thousand inputs, at least once each, in whatever order.
+REACHED = {
+    "codec": {"CorruptRecord", "comment.posted", "unknown", "1 together"},
+    "cursor": {"InvalidCursor", "CommentNotFound", "view", "flat", "replies", "queue"},
+    "command": {"DecodeError", "ValidationError", "NotAllowed", "nothing to do", "post", "report", "describe"},
+    "mentions": {"0 found", "1 found", "2 found", "3 found"},
+    "quotes": {"found", "orphaned"},
+    "snapshot": {"none", "made up"},
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_seeds(target: str):
+    """What a search begins with gets far, and none of it does what it may not."""
+    for seed in SEEDS[target]:
+        assert TARGETS[target](seed)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@given(data=st.data())
+def test_any_bytes(target: str, data: st.DataObject):
+    """Whatever Hypothesis thinks of is refused with an error of the taxonomy, or does what it says."""
+    seed = data.draw(st.sampled_from(SEEDS[target]))
+    TARGETS[target](data.draw(st.binary(max_size=200) | st.binary(max_size=40).map(lambda tail: seed + tail)))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_chance(target: str, scale):
+    """So is whatever chance puts together, and enough of it gets through to mean something."""
+    count = scale(1_000, 300_000)
+    random, reached = Random(f"hostile {target}"), Counter[str]()
+    for n in range(count):
+        data = random.randbytes(random.randrange(1, 200))
+        if random.random() < 0.3:
+            data = random.choice(SEEDS[target]) + data[:20]
+        try:
+            reached[TARGETS[target](data)] += 1
+        except Exception as error:
+            raise AssertionError(f"{target}({data.hex()!r})") from error
+        if n % 1_000 == 0:
+            scale.progress(n, count, f"inputs to {target}")
+    assert reached.keys() >= REACHED[target], reached
+    scale.figure(f"inputs by chance to {target}", count)
+
+
+# --- the codec ----------------------------------------------------------------------------------------------------------------
+
+RECORDS: list[bytes] = FUZZ["corpus"]()
+
+
+def accepted(data: bytes) -> bool:
+    """Return whether *data* is read, having made sure that it is written again as it came."""
+    try:
+        event = decode(data)
+    except DataError:
+        return False
+    assert encode(event) == data or data[len(event.kind_tag) + 2] == 0, data.hex()  # but for the bit that says "schema 0"
+    return True
+
+
+def test_no_bit_of_a_record_can_be_turned_over_unseen(scale):
+    """With any one bit turned over, any byte left out or put in, a record is refused or is another record in its one form."""
+    tried = 0
+    for data in RECORDS:
+        assert accepted(data)
+        for place in range(len(data)):
+            for bit in range(8):
+                turned = bytearray(data)
+                turned[place] ^= 1 << bit
+                accepted(bytes(turned))
+            accepted(data[:place] + data[place + 1 :])
+            accepted(data[:place] + b"\xc0" + data[place:])
+            assert not accepted(data[:place])
+            tried += 11
+        assert not accepted(data + b"\xc0")
+    scale.figure("records with one change", tried)
+
+
+LYING = [bytes.fromhex(head) for head in ("dcffff", "ddffffffff", "deffff", "dfffffffff", "dbffffffff", "c6ffffffff", "c9ffffffff01")]
+
+
+def peak(call: Callable[[], object]) -> int:
+    """Return how many bytes were taken at most, in *call*."""
+    tracemalloc.start()
+    try:
+        call()
+    finally:
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return taken
+
+
+@pytest.mark.parametrize("head", LYING, ids=bytes.hex)
+def test_lengths_that_lie_take_no_memory(head: bytes):
+    """A few bytes that promise four thousand million values are refused for what they are, and no room is made for the promise."""
+
+    def everywhere() -> None:
+        for data in (head, head + bytes(1_000), *(record[:at] + head + record[at:] for record in RECORDS[:3] for at in range(0, 80, 7))):
+            for read in (decode, decode_all):
+                with pytest.raises(DataError):
+                    read(data)
+            assert restore(THREAD, 1, seal(THREAD, data) + data) is None
+            with pytest.raises(InvalidCursor):
+                fold([posted(1)]).view(after=FUZZ["signed"](data[:1_000]))
+
+    everywhere()
+    assert peak(everywhere) < 4_000_000
+
+
+@pytest.mark.parametrize("depth", [100, 990, 1_010, 100_000, 3_000_000])
+def test_nesting_is_no_way_out(depth: int):
+    """Nested as deep as may be, a record is refused or kept as it came; nothing overflows."""
+    record = encode(posted(1))
+    for deep in (b"\x91" * depth + b"\xc0", b"\x81\xa1a" * depth + b"\xc0", b"\x91" * depth):
+        for data in (deep, b"\x91" + deep, record[:1] + deep + record[1:], b"\x9b" + record[1:] + deep):
+            for read in (decode, decode_all):
+                try:
+                    read(data)
+                except DataError as error:
+                    assert str(error)
+
+
+def test_events_of_newer_releases_are_kept(tmp_path: Path, scale):
+    """Whatever a newer release may write is kept in both logs byte for byte, skipped by the fold, and given on as it came."""
+    random = Random("newer")
+    pieces = [piece for piece in FUZZ["PIECES"] if _is_one(piece)]
+    facts = [posted(1, by=ANN)]
+    for n in range(scale(300, 20_000)):
+        extra = tuple(random.choice(pieces) for _ in range(random.randrange(4)))
+        kind = random.choice(["poll.opened", "x", "comment.posted.v2", "'; DROP TABLE events", "\u202e", "a" * 200])
+        id = make_id(EPOCH + n, 1, n)
+        facts.append(UnknownEvent(id=id, thread=THREAD, actor=random.choice([None, ANN]), kind=kind, schema=n % 9, extra=extra))
+    with threadstore.open(":memory:") as one, threadstore.open(tmp_path / "one.db", durability="off") as other:
+        one.merge(facts)
+        other.merge(one.export())
+        assert list(other.export()) == facts
+        assert [record.data for record in other.log.read_all()] == [encode(fact) for fact in facts]
+        assert other.thread(THREAD).counts().total == 1
+        assert [encode(event) for event in other.thread(THREAD).history(reader=MODERATOR)] == [encode(fact) for fact in facts]
+        assert list(other.verify()) == []
+    scale.figure("events of newer releases", len(facts))
+
+
+def _is_one(piece: bytes) -> bool:
+    try:
+        msgspec.msgpack.decode(piece, type=msgspec.Raw)
+        UnknownEvent(id=id_of(1), thread=THREAD, kind="x", schema=1, extra=(piece,))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return True
+
+
+# --- snapshots ----------------------------------------------------------------------------------------------------------------
+
+FACTS = [
+    posted(1, "the first words", by=ANN),
+    posted(2, "other words", to=1, by=BOB, spoiler=True),
+    reacted(3, 1, by=BOB),
+    held(4, 2),
+    posted(9, "lost", to=7),
+]
+
+
+def test_no_bit_of_a_snapshot_can_be_turned_over():
+    """With any one bit turned over, cut anywhere, or kept for another thread, a snapshot is none: words are never misread."""
+    thread = fold(FACTS)
+    state = snapshot(thread)
+    for place in range(len(state)):
+        for bit in range(8):
+            turned = bytearray(state)
+            turned[place] ^= 1 << bit
+            assert restore(THREAD, 5, bytes(turned)) is None
+        assert restore(THREAD, 5, state[:place]) is None
+    assert restore(THREAD, 5, state + b"\0") is None
+    assert restore("another", 5, state) is None
+    again = restore(THREAD, 5, state)
+    assert again is not None
+    assert again.view() == msgspec.structs.replace(thread.view(), revision=5)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xc0",
+        b"\x90",
+        b"\x93\xa0\xa0\x90",
+        msgspec.msgpack.encode(["zzz", "", []]),
+        msgspec.msgpack.encode([id_of(1), "zzz", []]),
+        msgspec.msgpack.encode([id_of(1), id_of(1), [1, 2]]),
+        msgspec.msgpack.encode([id_of(1), id_of(1), [], "more"]),
+        msgspec.msgpack.encode([id_of(1), id_of(1), [msgspec.Raw(encode(CommentPosted(id=id_of(1), thread="elsewhere", body="x")))]]),
+        b"\x93\xa0\xa0" + b"\x91" * 100_000,
+        b"\x94\xa0\xa0\x90" + b"\x91" * 100_000,
+        b"\x93\xa0\xa0\xdd\xff\xff\xff\xff",
+    ],
+    ids=lambda payload: payload[:6].hex(),
+)
+def test_made_up_snapshots_do_no_harm(payload: bytes):
+    """A state with the right seal that `snapshot` never made is none, whatever is wrong with it."""
+    assert restore(THREAD, 1, seal(THREAD, payload) + payload) is None
+
+
+def checksum(*fields: Any) -> bytes:
+    """Return the checksum of a row, as the schema says."""
+    plain = [field.encode() if isinstance(field, str) else field for field in fields]
+    return crc32(msgspec.msgpack.encode(plain)).to_bytes(4, "big")
+
+
+def test_a_damaged_snapshot_in_a_file_changes_nothing(tmp_path: Path, scale):
+    """Whatever becomes of a snapshot's row, with or without the checksum that fits, the thread is what its events make."""
+    path = tmp_path / "one.db"
+    with threadstore.open(path, durability="off") as store:
+        store.merge(FACTS)
+        store.log.store_snapshot(THREAD, Snapshot(FINGERPRINT, Revision(5), snapshot(fold(FACTS))))
+        assert store.log.load_snapshot(THREAD, FINGERPRINT) is not None
+        truth = store.thread(THREAD).view(), store.thread(THREAD).digest()
+    random, noticed, count = Random("snapshot rows"), 0, scale(150, 5_000)
+    for _ in range(count):
+        state = bytearray(snapshot(fold(FACTS)))
+        revision = random.choice([5, 5, 5, 1, 4, 6])
+        for _ in range(random.randrange(1, 4)):
+            state[random.randrange(len(state))] ^= 1 << random.randrange(8)
+        crc = random.choice([checksum(THREAD, FINGERPRINT, revision, bytes(state)), random.randbytes(4)])
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("UPDATE snapshots SET state = ?, crc = ?, revision = ?", (bytes(state), crc, revision))
+            file.commit()
+        with threadstore.open(path, durability="off") as store:
+            noticed += any(damage.kind in {"checksum", "snapshot"} for damage in store.verify())
+            assert (store.thread(THREAD).view(), store.thread(THREAD).digest()) == truth
+    assert noticed == count
+    scale.figure("damaged snapshots", count)
+
+
+# --- what stands in a log -----------------------------------------------------------------------------------------------------
+
+
+def test_damaged_records_in_a_file_are_never_a_crash(tmp_path: Path, scale):
+    """Whatever stands in a row, reading the thread gives an answer or an error of the taxonomy, and `verify` says where the damage is."""
+    path = tmp_path / "one.db"
+    with threadstore.open(path, durability="off") as store:
+        store.merge(FACTS)
+    with closing(sqlite3.connect(path)) as file:
+        rows = file.execute("SELECT position, data FROM events ORDER BY position").fetchall()
+    random, outcomes, count = Random("rows"), Counter[str](), scale(200, 10_000)
+    for _ in range(count):
+        position, data = random.choice(rows)
+        choices = FUZZ["Choices"](random.randbytes(40))
+        damaged = FUZZ["mutated"](data, choices) if random.random() < 0.5 else FUZZ["with_other_values"](data, choices)
+        if damaged == data:
+            continue
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("UPDATE events SET data = ? WHERE position = ?", (damaged, position))
+            file.commit()
+        with threadstore.open(path, durability="off") as store:
+            assert position in {damage.position for damage in store.verify()}
+            for ask in (lambda: store.thread(THREAD).view(), lambda: list(store.export()), lambda: store.latest()):  # noqa: B023
+                try:
+                    ask()
+                    outcomes["answered"] += 1
+                except DataError as error:
+                    outcomes[type(error).__name__] += 1
+                    assert error.args[0] in (position, None) or not isinstance(error, CorruptRecord)
+                except ValueError as error:  # a record of another thread
+                    outcomes[str(error)[:20]] += 1
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("UPDATE events SET data = ? WHERE position = ?", (data, position))
+            file.commit()
+    assert outcomes["CorruptRecord"] > count // 4
+    with threadstore.open(path) as store:
+        assert list(store.verify()) == []
+    scale.figure("damaged records", count)
+
+
+# --- commands -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_commands_from_json_in_a_store(kind: str, tmp_path: Path, scale):
+    """Commands as a stranger writes them are carried out or refused by a store on either log, which stays sound and loses nothing."""
+    random, outcomes, count = Random("commands"), Counter[str](), scale(400, 30_000)
+    path = ":memory:" if kind == "memory" else tmp_path / "one.db"
+    policy = Policy(report_threshold=3, premoderation="anonymous")
+    with threadstore.open(path, policy=policy, now=lambda: FUZZ["NOW"]) as store:
+        store.merge(FUZZ["WORLD"])
+        while outcomes.total() < count:
+            try:
+                asked = FUZZ["from_json"].decode(FUZZ["_json"](FUZZ["Choices"](random.randbytes(80))))
+            except ValueError:
+                continue
+            before = store.log.position()
+            try:
+                id = store.execute(asked)
+                outcomes[asked.name] += store.log.position() > before
+                assert store.log.find(id) is not None or store.log.position() == before
+            except (threadstore.Rejected, threadstore.StoreError, ValueError) as error:
+                outcomes["refused"] += 1
+                assert str(error)
+                assert store.log.position() == before
+        assert list(store.verify()) == []
+        again = fold(store.export(), key=THREAD)
+        assert again.digest() == store.thread(THREAD).digest()
+        assert len([name for name, carried_out in outcomes.items() if carried_out]) > 8
+    scale.figure(f"commands from JSON to a store in {kind}", count)
+
+
+def test_json_that_is_nested_too_deep_is_msgspecs_to_refuse():
+    """Decoding is the application's call: nested beyond Python's limit it may be a RecursionError, and is never a command."""
+    for text in (b'{"x":' + b"[" * 100_000, b"[" * 100_000, b'{"command":"post","thread":"t","body":' + b"[" * 100_000):
+        with pytest.raises((ValueError, RecursionError)):
+            FUZZ["from_json"].decode(text)
+
+
+def test_the_recursion_limit_is_as_it_was():
+    """Nothing here, and nothing in the library, changes the interpreter's limits."""
+    assert sys.getrecursionlimit() >= 1_000
+    assert SEAL == 8
