@@ -8,7 +8,7 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test fuzz lint types check format clean distclean
+.PHONY: help demo test guarantees fuzz lint types check format clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(VENV)/.test ## run every test; demands 100 % branch coverage (PYTEST="..
 
 fuzz: $(VENV)/.fuzz ## search for inputs that break something, each target for FUZZ_SECONDS (default 60)
 	$(BIN)/python tests/fuzz/fuzz.py
+
+guarantees: $(VENV)/.test ## run the proofs of durability that are still being written, in their short form
+	$(BIN)/python -m pytest -o addopts="-ra --import-mode=importlib" tests/nothing_lost $(PYTEST)
 
 lint: $(VENV)/.dev ## check style and formatting
 	$(BIN)/ruff check

@@ -395,7 +395,16 @@ class ThreadStore:
     # --- all threads ----------------------------------------------------------------------------------------------------------
 
     def counts(self, keys: Iterable[str]) -> dict[str, Counts]:
-        """Return how many comments each thread has: what a front page asks for. Complexity: that of using each thread."""
+        """
+        Return how many comments each thread has: what a front page asks for.
+
+        Raises:
+            TypeError: *keys* is a single key.
+
+        Complexity: that of using each thread.
+        """
+        if isinstance(keys, str):
+            raise TypeError("keys must be several keys, not one str")
         return {key: self.thread(key).counts() for key in keys}
 
     def queue(self, *, limit: int = 20) -> tuple[QueueView, ...]:

@@ -40,8 +40,6 @@ def _thread(log: EventLog, key: str) -> Iterator[Damage]:
             event = record.event
         except DataError:
             return  # the log has told of this record; a thread with a hole in it can not be compared
-        if event.thread != key:
-            return  # of this one as well
         events.append(event)
         if kept is not None and record.revision <= kept.revision:
             before.apply(event)

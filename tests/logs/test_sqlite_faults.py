@@ -160,7 +160,10 @@ def test_an_exception_of_any_kind_rolls_back(log: Log):
 
 
 def test_what_interrupted_an_append_may_be_kept(log: Log):
-    """An exception that somebody keeps keeps the frames it passed, and no statement in them stands in the way of the next append."""
+    """
+    An exception that somebody keeps keeps the frames it passed, and no statement in them stands in the way of the next
+    append.
+    """
     kept: list[BaseException] = []
     log.faults.keeps_cursors = True
     for statement in range(1, 9):

@@ -43,7 +43,7 @@ class Scale:
         if self.is_long:
             print(f"\r{self._test}: {done} of {of} {what}", end="\n" if done >= of else "", file=sys.__stderr__, flush=True)
 
-    def figure(self, name: str, value: int | float | str) -> None:
+    def figure(self, name: str, value: float | str) -> None:
         """Write down what was reached, for docs/guarantees.md."""
         if not self.is_long:
             return

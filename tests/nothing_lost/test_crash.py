@@ -31,7 +31,9 @@ EVERY = 1 << 30
 
 
 @pytest.mark.parametrize(
-    ("way", "short", "long"), [("moment", 20, 600), ("statement", 20, EVERY), ("step", 20, 1_500), ("beside", 6, EVERY)]
+    ("way", "short", "long"),
+    [("moment", 20, 600), ("statement", 20, EVERY), ("step", 20, 1_500), ("beside", 6, EVERY)],
+    ids=["moment", "statement", "step", "beside"],
 )
 def test_a_killed_writer_loses_nothing_that_it_was_promised(
     scale: Any, found_by: FoundBy, swift: Path, tmp_path: Path, way: str, short: int, long: int

@@ -1,16 +1,9 @@
 """
 Every argument of every way to read, with values that no honest page sends: the answer, or an error that says what is wrong.
 
-A web layer passes on what stands in an address. So each parameter in turn takes values of the wrong type, out of every range, and from
-elsewhere; what comes back is an answer or one of the errors that the method names, in bounded time, and the same from both logs.
-
-============================================================  ========================================
-mutant                                                        is caught by
-============================================================  ========================================
-a page of the feed is looked for from wherever it is said     the whole table, which never ends
-a place in the log is passed to SQLite as it is               the rows of history, changes, export, …
-pinned is whatever it is                                      `test_an_order_is_kept_for_two_values`
-============================================================  ========================================
+A web layer passes on what stands in an address. So each parameter in turn takes values of the wrong type, out of every range,
+and from elsewhere; what comes back is an answer or one of the errors that the method names, in bounded time, and the same from
+both logs. test_hostile_guards.py takes each guard out and names the test here that notices.
 """
 
 from __future__ import annotations
@@ -33,19 +26,62 @@ pytestmark = pytest.mark.usefixtures("guard")
 class Sly(str):
     """A text by inheritance only."""
 
+    __slots__ = ()
+
 
 #: Each made anew for each call: some are used up.
-VALUES: tuple[Callable[[], Any], ...] = tuple(
-    (lambda value=value: value)
-    for value in (
-        *(None, True, False, 0, 1, -1, 1_001, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 2**70, -(2**63), -(2**70), 1 << 10_000),
-        *(0.0, 1.5, math.nan, math.inf, -math.inf, 1j),
-        *("", "x", "0", "all", "oldest", "top'; DROP TABLE events;--", "\0", "\ud800", "a" * 100_000, "\u202e", NIL, b"", b"x", Sly("x")),
-        *(id_of(1), id_of(2), id_of(3), id_of(99), id_of(1).upper(), "ann@news.example"),
-        *([], [None], [[]], ["x"], [id_of(1)], (), ("x",), {}, {"a": 1}, set(), {id_of(1)}, frozenset(), range(3), range(10**12)),
-        *(object(), int, len, ..., Actor("m", "", "moderator"), TextQuote("x"), Policy(), ValueError("x")),
-    )
-) + (lambda: (x for x in ("x",)), lambda: iter([1]), lambda: map(len, [1]))
+VALUES: tuple[Callable[[], Any], ...] = (
+    *(
+        (lambda value=value: value)
+        for value in (
+            *(
+                None,
+                True,
+                False,
+                0,
+                1,
+                -1,
+                1_001,
+                2**31,
+                2**53 + 1,
+                2**63 - 1,
+                2**63,
+                2**64,
+                2**70,
+                -(2**63),
+                -(2**70),
+                1 << 10_000,
+            ),
+            *(0.0, 1.5, math.nan, math.inf, -math.inf, 1j),
+            *("", "x", "0", "all", "oldest", "top'; DROP TABLE events;--", "\0", "\ud800", "a" * 100_000, "\u202e", NIL),
+            *(b"", b"x", Sly("x")),
+            *(id_of(1), id_of(2), id_of(3), id_of(99), id_of(1).upper(), "ann@news.example"),
+            *(
+                [],
+                [None],
+                [[]],
+                ["x"],
+                [id_of(1)],
+                (),
+                ("x",),
+                {},
+                {"a": 1},
+                set(),
+                {id_of(1)},
+                frozenset(),
+                range(3),
+                range(10**12),
+            ),
+            *(object(), int, len, ..., Actor("m", "", "moderator"), TextQuote("x"), Policy(), ValueError("x")),
+        )
+    ),
+    lambda: (x for x in ("x",)),
+    lambda: iter([1]),
+    lambda: map(len, [1]),
+)
+
+
+FIRST = id_of(1)
 
 
 def ways(store: ThreadStore) -> dict[str, tuple[Callable[..., Any], tuple[str, ...]]]:
@@ -54,10 +90,10 @@ def ways(store: ThreadStore) -> dict[str, tuple[Callable[..., Any], tuple[str, .
     page = ("limit", "after", "reader", "reveal", "replies", "depth", "rows")
     return {
         "view": (t.view, ("order", "pinned", "now", *page)),
-        "replies": (lambda comment=id_of(1), **more: t.replies(comment, **more), ("comment", *page)),
-        "comment": (lambda id=id_of(2), **more: t.comment(id, **more), ("id", "context", *page[2:])),
+        "replies": (lambda comment=FIRST, **more: t.replies(comment, **more), ("comment", *page)),
+        "comment": (lambda id=FIRST, **more: t.comment(id, **more), ("id", "context", *page[2:])),
         "flat": (t.flat, ("order", "now", *page[:4])),
-        "counts": (lambda keys: store.counts(keys), ("keys",)),
+        "counts": (store.counts, ("keys",)),
         "corrections": (t.corrections, ("text", "article_version", "reader")),
         "queue": (t.queue, ("limit", "after")),
         "history": (lambda **more: list(t.history(**more)), ("after", "reader", "reveal")),
@@ -93,8 +129,7 @@ def outcome(call: Callable[[], Any], *allowed: type[Exception]) -> str:
     try:
         call()
     except allowed as error:
-        assert str(error)
-        return "refused"
+        return "refused" if str(error) else "refused without a word"
     return "answered"
 
 
@@ -103,7 +138,7 @@ def test_any_value_is_answered_or_refused(way: str, parameter: str, stores: list
     """Whatever an argument is, there is an answer or an error that names what is wrong, and both logs give the same."""
     for value in VALUES:
         outcomes = {outcome(lambda: ways(store)[way][0](**{parameter: value()}), *ALLOWED) for store in stores}  # noqa: B023
-        assert len(outcomes) == 1, f"{way}({parameter}={value()!r:.80})"
+        assert outcomes in ({"answered"}, {"refused"}), f"{way}({parameter}={value()!r:.80})"
 
 
 WRITES: dict[str, tuple[str, ...]] = {
@@ -153,12 +188,13 @@ def test_any_value_is_written_or_refused(write: str):
                 arguments = {name: FITTING[name] for name in WRITES[write] if name in FITTING} | {parameter: value()}
                 method = getattr(store.thread(THREAD), write)
                 how = outcome(lambda: method(**arguments), Rejected, StoreError, TypeError, ValueError)  # noqa: B023
+                assert how in {"answered", "refused"}
                 assert how == "answered" or store.log.position() == before
                 for record in store.log.read_all():
                     assert record.event.thread == THREAD
 
 
-@pytest.mark.parametrize("before", [3, 2**31, 2**53])
+@pytest.mark.parametrize("before", [3, 100_000, 2**31, 2**53])
 def test_a_feed_begins_where_the_log_ends(before: int):
     """A page behind the end of the log is the last one: it is not looked for all the way down from there."""
     with threadstore.open(":memory:") as store:

@@ -1,22 +1,10 @@
 """
-Bytes and JSON from a stranger, in every way in: the codec, cursors, commands, mentions, quotes, snapshots, and what stands in a log's file.
+Bytes and JSON from a stranger, in every way in: the codec, cursors, commands, mentions, quotes, snapshots, a log's file.
 
-The targets are those of ``make fuzz`` (tests/fuzz/targets.py), which say what each may do. Here Hypothesis drives them, and then chance does, by
-the thousand in ``make test`` and by the million in ``make soak``; what came of the inputs is counted, so that a target whose bytes get
-nowhere can not pass vacuously.
-
-======================================================================  ======================================================
-mutant                                                                  is caught by
-======================================================================  ======================================================
-snapshots: the seal is not looked at                                    `test_no_bit_of_a_snapshot_can_be_turned_over`
-snapshots: ``RecursionError`` is not caught                             `test_made_up_snapshots_do_no_harm`, `test_chance`
-cursors: the form is not compared (``write_cursor(…) != cursor``)       the unit tests of cursors
-codec: the bytes are not compared (``encode(values) != data``)          `test_no_bit_of_a_record_can_be_turned_over_unseen`
-codec: ``RecursionError`` is not caught                                 `test_nesting_is_no_way_out`
-decide: ``_bounded`` lets any length through                            `test_chance[command]`, by way of the unit tests
-mentions: a combining mark does not go on with a name                   `test_chance[mentions]`
-corrections: one side is enough, wherever it stands                     `test_chance[quotes]`
-======================================================================  ======================================================
+The targets are those of ``make fuzz`` (tests/fuzz/targets.py), which say what each may do. Here Hypothesis drives them, and
+then chance does, by the thousand in ``make test`` and by the hundred thousand in ``make soak``. What came of the inputs is
+counted, so that a target whose bytes get nowhere can not pass vacuously. test_hostile_guards.py takes each guard out and names
+the test here that notices.
 """
 
 from __future__ import annotations
@@ -27,7 +15,7 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -131,7 +119,9 @@ def test_no_bit_of_a_record_can_be_turned_over_unseen(scale):
     scale.figure("records with one change", tried)
 
 
-LYING = [bytes.fromhex(head) for head in ("dcffff", "ddffffffff", "deffff", "dfffffffff", "dbffffffff", "c6ffffffff", "c9ffffffff01")]
+LYING = [
+    bytes.fromhex(head) for head in ("dcffff", "ddffffffff", "deffff", "dfffffffff", "dbffffffff", "c6ffffffff", "c9ffffffff01")
+]
 
 
 def peak(call: Callable[[], object]) -> int:
@@ -147,10 +137,16 @@ def peak(call: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize("head", LYING, ids=bytes.hex)
 def test_lengths_that_lie_take_no_memory(head: bytes):
-    """A few bytes that promise four thousand million values are refused for what they are, and no room is made for the promise."""
+    """
+    A few bytes that promise four thousand million values are refused for what they are, and no room is made for the promise.
+    """
 
     def everywhere() -> None:
-        for data in (head, head + bytes(1_000), *(record[:at] + head + record[at:] for record in RECORDS[:3] for at in range(0, 80, 7))):
+        for data in (
+            head,
+            head + bytes(1_000),
+            *(record[:at] + head + record[at:] for record in RECORDS[:3] for at in range(0, 80, 7)),
+        ):
             for read in (decode, decode_all):
                 with pytest.raises(DataError):
                     read(data)
@@ -169,10 +165,8 @@ def test_nesting_is_no_way_out(depth: int):
     for deep in (b"\x91" * depth + b"\xc0", b"\x81\xa1a" * depth + b"\xc0", b"\x91" * depth):
         for data in (deep, b"\x91" + deep, record[:1] + deep + record[1:], b"\x9b" + record[1:] + deep):
             for read in (decode, decode_all):
-                try:
+                with suppress(DataError):
                     read(data)
-                except DataError as error:
-                    assert str(error)
 
 
 def test_events_of_newer_releases_are_kept(tmp_path: Path, scale):
@@ -244,7 +238,9 @@ def test_no_bit_of_a_snapshot_can_be_turned_over():
         msgspec.msgpack.encode([id_of(1), "zzz", []]),
         msgspec.msgpack.encode([id_of(1), id_of(1), [1, 2]]),
         msgspec.msgpack.encode([id_of(1), id_of(1), [], "more"]),
-        msgspec.msgpack.encode([id_of(1), id_of(1), [msgspec.Raw(encode(CommentPosted(id=id_of(1), thread="elsewhere", body="x")))]]),
+        msgspec.msgpack.encode(
+            [id_of(1), id_of(1), [msgspec.Raw(encode(CommentPosted(id=id_of(1), thread="elsewhere", body="x")))]]
+        ),
         b"\x93\xa0\xa0" + b"\x91" * 100_000,
         b"\x94\xa0\xa0\x90" + b"\x91" * 100_000,
         b"\x93\xa0\xa0\xdd\xff\xff\xff\xff",
@@ -270,7 +266,7 @@ def test_a_damaged_snapshot_in_a_file_changes_nothing(tmp_path: Path, scale):
         store.log.store_snapshot(THREAD, Snapshot(FINGERPRINT, Revision(5), snapshot(fold(FACTS))))
         assert store.log.load_snapshot(THREAD, FINGERPRINT) is not None
         truth = store.thread(THREAD).view(), store.thread(THREAD).digest()
-    random, noticed, count = Random("snapshot rows"), 0, scale(150, 5_000)
+    random, noticed, count = Random("snapshot rows"), 0, scale(60, 5_000)
     for _ in range(count):
         state = bytearray(snapshot(fold(FACTS)))
         revision = random.choice([5, 5, 5, 1, 4, 6])
@@ -291,33 +287,36 @@ def test_a_damaged_snapshot_in_a_file_changes_nothing(tmp_path: Path, scale):
 
 
 def test_damaged_records_in_a_file_are_never_a_crash(tmp_path: Path, scale):
-    """Whatever stands in a row, reading the thread gives an answer or an error of the taxonomy, and `verify` says where the damage is."""
+    """
+    Whatever stands in a row, reading the thread gives an answer or an error of the taxonomy, and `verify` says where the damage
+    is.
+    """
     path = tmp_path / "one.db"
     with threadstore.open(path, durability="off") as store:
         store.merge(FACTS)
     with closing(sqlite3.connect(path)) as file:
         rows = file.execute("SELECT position, data FROM events ORDER BY position").fetchall()
-    random, outcomes, count = Random("rows"), Counter[str](), scale(200, 10_000)
+    random, outcomes, count = Random("rows"), Counter[str](), scale(120, 10_000)
     for _ in range(count):
         position, data = random.choice(rows)
         choices = FUZZ["Choices"](random.randbytes(40))
         damaged = FUZZ["mutated"](data, choices) if random.random() < 0.5 else FUZZ["with_other_values"](data, choices)
         if damaged == data:
             continue
+        places: set[int | None] = set()
         with closing(sqlite3.connect(path)) as file:
             file.execute("UPDATE events SET data = ? WHERE position = ?", (damaged, position))
             file.commit()
         with threadstore.open(path, durability="off") as store:
             assert position in {damage.position for damage in store.verify()}
-            for ask in (lambda: store.thread(THREAD).view(), lambda: list(store.export()), lambda: store.latest()):  # noqa: B023
+            for ask in (store.thread(THREAD).view, lambda: list(store.export()), store.latest):
                 try:
                     ask()
                     outcomes["answered"] += 1
                 except DataError as error:
                     outcomes[type(error).__name__] += 1
-                    assert error.args[0] in (position, None) or not isinstance(error, CorruptRecord)
-                except ValueError as error:  # a record of another thread
-                    outcomes[str(error)[:20]] += 1
+                    places.add(error.position if isinstance(error, CorruptRecord) else position)
+        assert places <= {position, None}
         with closing(sqlite3.connect(path)) as file:
             file.execute("UPDATE events SET data = ? WHERE position = ?", (data, position))
             file.commit()
@@ -332,7 +331,9 @@ def test_damaged_records_in_a_file_are_never_a_crash(tmp_path: Path, scale):
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_commands_from_json_in_a_store(kind: str, tmp_path: Path, scale):
-    """Commands as a stranger writes them are carried out or refused by a store on either log, which stays sound and loses nothing."""
+    """
+    Commands as a stranger writes them are carried out or refused by a store on either log, which stays sound and loses nothing.
+    """
     random, outcomes, count = Random("commands"), Counter[str](), scale(400, 30_000)
     path = ":memory:" if kind == "memory" else tmp_path / "one.db"
     policy = Policy(report_threshold=3, premoderation="anonymous")
@@ -349,9 +350,9 @@ def test_commands_from_json_in_a_store(kind: str, tmp_path: Path, scale):
                 outcomes[asked.name] += store.log.position() > before
                 assert store.log.find(id) is not None or store.log.position() == before
             except (threadstore.Rejected, threadstore.StoreError, ValueError) as error:
-                outcomes["refused"] += 1
-                assert str(error)
+                outcomes["refused" if str(error) else "refused without a word"] += 1
                 assert store.log.position() == before
+        assert "refused without a word" not in outcomes
         assert list(store.verify()) == []
         again = fold(store.export(), key=THREAD)
         assert again.digest() == store.thread(THREAD).digest()

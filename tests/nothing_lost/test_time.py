@@ -321,7 +321,7 @@ def test_an_id_from_ahead_can_not_be_brought_in_by_a_command():
 
 def test_one_clock_serves_many_threads(scale):
     """Eight Python threads post at once: no id is given twice, even without chance, and in every thread they rise."""
-    posts, workers = scale(150, 5_000), 8
+    posts, workers = scale(150, 1_000), 8
 
     def yielding(_bits: int) -> int:
         time.sleep(0)  # lets another thread run in the middle of minting

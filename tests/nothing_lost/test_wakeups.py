@@ -132,7 +132,7 @@ def test_no_wake_up_is_lost_in_many(store, hardly_looking, scale):
     for player in players:
         player.join(PATIENCE + rounds / 10)
     assert (wrong, store.log.position()) == ([], 2 * rounds + 1)
-    scale.figure("wake-ups", 4 * rounds)
+    scale.figure("comments answered", 2 * rounds)
 
 
 class Looked(MemoryLog):

@@ -600,6 +600,7 @@ def test_equal_commands_make_equal_events():
         ask(c.Report, 1, by=BOB, reason=b"spam"),
         ask(c.DecideCorrection, 2, by=EDITOR, outcome="perhaps"),
         ask(c.Report, 1, by=BOB, seen="the first"),
+        suggest(quote="teh"),
     ],
 )
 def test_what_can_be_no_event_is_refused(command: c.Command):

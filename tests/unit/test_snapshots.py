@@ -263,6 +263,28 @@ def test_a_snapshot_brings_nothing_back(place: Place):
     assert b"unspeakable" not in found.state
 
 
+def test_a_snapshot_is_kept_anew_after_an_erasure(place: Place):
+    """A thread that was read anew, since another process had erased something, is put away without the words."""
+    store = fill(place)
+    store.thread(THREAD).counts()
+    place.open().thread(THREAD).erase(id_of(7), by=MODERATOR)
+    assert kept(store) is None
+    store.thread(THREAD).counts()
+    found = kept(store)
+    assert found is not None
+    assert found.revision == SNAPSHOT_AFTER + 11
+
+
+def test_a_thread_from_a_snapshot_takes_its_room(place: Place):
+    """Wherever a thread comes from, it takes about as much of the memory that hot threads may take."""
+    sizes = []
+    for store in (fill(place), place.open()):
+        with store._hot.lend(THREAD) as hot:
+            store._catch_up(hot)
+            sizes.append(hot.size)
+    assert 0.9 < sizes[0] / sizes[1] < 1.1
+
+
 def test_a_past_needs_more_than_a_snapshot(place: Place):
     """A thread that started from a snapshot still tells its past, from the log."""
     fill(place).thread(THREAD).counts()

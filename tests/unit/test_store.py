@@ -36,6 +36,7 @@ from threadstore import commands as c
 from threadstore.ids import make_id, time_of
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Appended, Position, Revision
+from threadstore.outline import Outline
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -506,18 +507,18 @@ def test_an_erasure_by_another_process_reaches_memory(place: Place):
     assert mine.comment(comment).concealed == "erased"
 
 
-def test_an_erasure_by_this_store_leaves_memory_at_once(place: Place):
+@pytest.mark.parametrize("way", ["decided", "merged"])
+def test_an_erasure_by_this_store_leaves_memory_at_once(way: str, place: Place):
     """The words are not in memory any more when the erasure returns, whether it was decided here or merged."""
     store = place.open()
-    comments = [store.thread(THREAD).post("unspeakable", by=ANN) for _ in range(2)]
-    store.thread(THREAD).erase(comments[0], by=MODERATOR)
-    store.thread(THREAD).counts()
-    place.wall.ms += 1
-    store.merge([erased(1, comments[1])])
+    comment = store.thread(THREAD).post("unspeakable", by=ANN)
+    store.thread(THREAD).view()
+    place.wall.ms += 2_000
+    store.thread(THREAD).erase(comment, by=MODERATOR) if way == "decided" else store.merge([erased(1, comment)])
     gc.collect()
     alive = [each for each in gc.get_objects() if isinstance(each, threadstore.Thread)]
     assert "unspeakable" not in str([list(thread.facts()) for thread in alive])
-    assert store.thread(THREAD).counts().hidden == 2
+    assert store.thread(THREAD).counts().hidden == 1
 
 
 def test_an_erasure_that_a_new_policy_makes_effective(later: Place):
@@ -597,27 +598,23 @@ def test_what_is_written_counts_as_well(wall: Wall):
     assert len(store._hot) == 1
 
 
-def test_a_fold_that_breaks_off_is_not_kept(wall: Wall):
-    """A thread whose reading was interrupted is read anew, so nothing half done is ever shown."""
+def test_a_fold_that_breaks_off_is_not_kept(wall: Wall, monkeypatch: pytest.MonkeyPatch):
+    """A thread that ran out of memory in the middle of an event is read anew, so nothing half done is ever shown."""
+    article = ThreadStore(MemoryLog(), now=wall).thread(THREAD)
+    absorb = Outline.absorb
 
-    class Interrupted(MemoryLog):
-        at: int | None = None
+    def run_out(*arguments: object) -> bool:
+        monkeypatch.setattr(Outline, "absorb", absorb)
+        raise MemoryError
 
-        def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
-            for record in super().read(thread, after=after):
-                if record.revision == self.at:
-                    raise KeyboardInterrupt
-                yield record
-
-    log = Interrupted()
-    store = ThreadStore(log, now=wall)
-    store.merge(posted(number) for number in range(1, 4))
-    log.at = 3
-    with pytest.raises(KeyboardInterrupt):
-        store.thread(THREAD).view()
-    log.at = None
-    assert bodies(store.thread(THREAD)) == ["w1", "w2", "w3"]
-    assert store.thread(THREAD).view().revision == 3
+    article.post("first")
+    assert bodies(article) == ["first"]
+    article.post("second")
+    monkeypatch.setattr(Outline, "absorb", run_out)
+    with pytest.raises(MemoryError):
+        article.view()
+    assert bodies(article) == ["first", "second"]
+    assert article.view().revision == 2
 
 
 def test_a_record_that_can_not_be_read_is_named(tmp_path: Path, wall: Wall):

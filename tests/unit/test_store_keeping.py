@@ -100,7 +100,7 @@ def test_a_person_is_forgotten_in_every_thread(place: Place):
     ids = store.erase_person("ann", by=MODERATOR)
     assert [type(store.log.find(id).event) for id in ids] == [PersonErased, PersonErased]
     assert "un" not in str(list(store.export()))
-    assert [counts.hidden for counts in store.counts("abc").values()] == [1, 0, 1]
+    assert [counts.hidden for counts in store.counts(["a", "b", "c"]).values()] == [1, 0, 1]
     assert [store.thread(key).view().comments[0].body for key in "abc"] == ["in a", "in b", "in c"]
     assert store.erase_person("ann", by=MODERATOR) == ids
 

@@ -698,6 +698,13 @@ def test_bounds_are_bounded(name: str):
                     read(**{name: thing})
 
 
+@pytest.mark.parametrize("pinned", [None, 1, "yes"])
+def test_pins_are_first_or_not(pinned: object):
+    """Whether pinned comments come first is a bool and nothing like it."""
+    with pytest.raises(TypeError, match="pinned must be a bool"):
+        page(posted(1), pinned=pinned)
+
+
 def test_replies():
     """The replies of one comment, page by page, with their own."""
     thread = fold([posted(1), *(posted(number, to=1) for number in range(2, 7)), posted(7, to=2), posted(8, to=7)])

@@ -111,7 +111,9 @@ class Database:
 
     def _inspect(self) -> None:
         """
-        Refuse another program's file before anything can change it.
+        Refuse another program's file, and one that may only be read, before anything can change it or make files beside it.
+
+        SQLite would open the latter, and leave a WAL and shared memory beside it that belong to whoever tried, not to its owner.
 
         An immutable connection takes no lock, makes no file beside it and replays no journal; a plain read of the header would
         be worse, since closing any descriptor of the file drops the locks that this process holds on it (howtocorrupt.html,
@@ -119,6 +121,8 @@ class Database:
         """
         with suppress(sqlite3.Error), closing(self._connect("mode=ro&immutable=1")) as connection:
             schema.is_store(connection, self.target)
+            if not os.access(self._path, os.W_OK):
+                raise StoreUnavailable(self.target, _READ_ONLY)
 
     def _establish(self) -> None:
         """Make the file a store, unless it is one, before WAL hides its header from `_inspect`."""
@@ -370,11 +374,12 @@ def _translated(target: str) -> Iterator[None]:
         raise _translation(target, error) from error
 
 
+_READ_ONLY: Final = "the file or its directory is read-only"
 _BUSY: Final = "another program has kept it locked for longer than the timeout"
 _WHY: Final = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
-    sqlite3.SQLITE_READONLY: "the file or its directory is read-only",
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
     sqlite3.SQLITE_NOTADB: "it is not a SQLite database",
 }
 _NO_FILE: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}

@@ -26,6 +26,7 @@ from typing import Final, NewType, Protocol, runtime_checkable
 from msgspec import Struct
 
 from threadstore.codec import decode
+from threadstore.errors import CorruptRecord
 from threadstore.events import Erasure, Event
 
 __all__ = [
@@ -73,9 +74,13 @@ class Record(Struct, frozen=True):
         Decode the event, anew at each use.
 
         Raises:
-            CorruptRecord, UnsupportedSchema, UpcastFailed: as `threadstore.codec.decode`, naming the position.
+            CorruptRecord, UnsupportedSchema, UpcastFailed: as `threadstore.codec.decode`, naming the position. An event that
+                is filed under another thread than its own is corrupt as well.
         """
-        return decode(self.data, position=self.position)
+        event = decode(self.data, position=self.position)
+        if event.thread != self.thread:
+            raise CorruptRecord(self.position, f"it is filed under another thread than its own, {event.thread!r:.80}")
+        return event
 
 
 class Appended(Struct, frozen=True):
