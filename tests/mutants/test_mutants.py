@@ -365,7 +365,13 @@ MUTANTS = (
         "            if snapshot.revision >= shown:",
         "            if True:",
     ),
-    Mutant("reading begins one late", 3, "logs/memory.py", "[max(after, 0) :]", "[max(after, 0) + bool(after) :]"),
+    Mutant(
+        "reading begins one late",
+        3,
+        "logs/memory.py",
+        "        start = check_place(after)\n",
+        "        start = check_place(after) + bool(after)\n",
+    ),
     Mutant(
         "a batch that fails is half there",
         3,
