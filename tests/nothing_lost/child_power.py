@@ -67,7 +67,7 @@ class Power:
                     print_to(pipe, os.stat(f"{path}-wal").st_size, max(words[2]))
 
             write(Job(str(path), self.seed, kinds=("post", "reply", "merge", "erase")), os.open(os.devnull, os.O_WRONLY))
-            writer = Writer(Job(str(path), self.seed + 1, 0, "normal", kinds=("post", "moderate", "merge", "edit")), say)
+            writer = Writer(Job(str(path), self.seed + 1, 0, "normal", kinds=("post", "merge", "edit")), say)
             print_to(pipe, 0, writer.store.log.position())
             writer.run()
             die()

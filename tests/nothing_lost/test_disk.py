@@ -58,7 +58,7 @@ def test_a_device_may_fail_at_any_step(scale: Any, found_by: FoundBy, swift: Pat
     the operation happens once, and all that was acknowledged is there, whether the writer goes on or is killed.
     """
     seed = random.randrange(1 << 32) if scale.is_long else 11
-    found = found_by("child_failing.py", folder=str(swift), seed=seed, how=how, faults=scale(25, 1_500))
+    found = found_by("child_failing.py", folder=str(swift), seed=seed, how=how, faults=scale(25, 1_000))
     assert found["complaints"] == [], seed
     told = found["StoreFull" if how == "full" else "StoreUnavailable"]
     assert told > found["faults"] // 2

@@ -25,7 +25,7 @@ def test_a_wal_that_is_cut_gives_a_beginning_of_whole_commits(scale: Any, found_
     """Wherever the WAL ends, opening gives exactly the commits that end before, verify finds nothing, and writing goes on."""
     found = found_by("child_power.py", folder=str(swift), seed=5, way="cut", step=scale(331, 1))
     assert found["complaints"] == []
-    assert found["commits in it"] > 4
+    assert found["commits in it"] >= 4
     assert found["losses"] >= found["bytes of the WAL"] // scale(331, 1)
     for name in ("losses", "bytes of the WAL", "commits in it"):
         scale.figure(name, found[name])
@@ -34,8 +34,8 @@ def test_a_wal_that_is_cut_gives_a_beginning_of_whole_commits(scale: Any, found_
 def test_a_wal_that_is_torn_gives_a_beginning_of_whole_commits(scale: Any, found_by: FoundBy, swift: Path):
     """Whatever bytes of the WAL are overwritten, the commits before them are there, and nothing of those behind."""
     seed = random.randrange(1 << 32) if scale.is_long else 5
-    found = found_by("child_power.py", folder=str(swift), seed=seed, way="torn", losses=scale(100, 10_000))
-    assert (found["complaints"], found["losses"]) == ([], scale(100, 10_000)), seed
+    found = found_by("child_power.py", folder=str(swift), seed=seed, way="torn", losses=scale(100, 5_000))
+    assert (found["complaints"], found["losses"]) == ([], scale(100, 5_000)), seed
     scale.figure("losses", found["losses"])
 
 
@@ -47,10 +47,10 @@ def test_the_loss_of_power_takes_only_what_may_be_taken(scale: Any, found_by: Fo
     there can be found after opening.
     """
     seed = random.randrange(1 << 32) if scale.is_long else 5
-    what = {"seed": seed, "way": "lost", "losses": scale(45, 3_000), "durability": durability}
+    what = {"seed": seed, "way": "lost", "losses": scale(45, 1_800), "durability": durability}
     found = found_by("child_power.py", folder=str(swift), **what)
     assert found["complaints"] == [], seed
-    assert found["losses"] >= scale(45, 1_500)
+    assert found["losses"] >= scale(45, 1_000)
     for name in ("losses", "steps on the disk"):
         scale.figure(name, found[name])
 
