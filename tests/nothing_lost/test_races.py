@@ -330,23 +330,17 @@ class Mutant(NamedTuple):
     race: Race
     shows: str
     path: str
-    old: str
-    new: str
+    changes: dict[str, str]
 
 
-_RESERVED = """\
+_RESERVE = """\
         import random, time
-        facts = distinct(thread, events)
         with self._database.writing() as writer:
             fresh = [id for id in facts if id not in _known(writer, facts)]
-            [seq] = writer.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
+            [reserved] = writer.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
             writer.execute("DELETE FROM sqlite_sequence")
-            writer.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (seq + len(fresh),))
+            writer.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (reserved + len(fresh),))
         time.sleep(random.random() / 500)
-        with self._database.writing() as writer:
-            positions = _known(writer, facts)
-            new = [event for id, event in facts.items() if id not in positions]
-            standing = _Standing(seq, *writer.execute(_STANDING, (thread, thread)).fetchone()[1:])
 """
 
 MUTANTS = (
@@ -355,63 +349,58 @@ MUTANTS = (
         Race(2, 2, 1),
         "a subscriber saw position",
         "logs/sqlite.py",
-        """\
-        facts = distinct(thread, events)
-        if not facts and not erasures:
-            return Appended((), 0, self.revision(thread))
-        with self._database.writing() as writer:
-            positions = _known(writer, facts)
-            new = [event for id, event in facts.items() if id not in positions]
-            standing = _Standing(*writer.execute(_STANDING, (thread, thread)).fetchone())
-""",
-        _RESERVED,
+        {
+            "        with self._database.writing() as writer:\n            positions = _known(writer, facts)\n": (
+                f"{_RESERVE}        with self._database.writing() as writer:\n            positions = _known(writer, facts)\n"
+            ),
+            "|= _insert(writer, thread, new, standing)": "|= _insert(writer, thread, new, standing._replace(position=reserved))",
+        },
     ),
     Mutant(
         "a writer's transaction begins by reading",
         Race(2, 2, 1),
         "StoreUnavailable",
         "logs/_sqlite_database.py",
-        """self._writer.execute("BEGIN IMMEDIATE")
-                yield self._writer""",
-        """self._writer.execute("BEGIN")
-                yield self._writer""",
+        {
+            'self._wake()\n            try:\n                self._writer.execute("BEGIN IMMEDIATE")': (
+                'self._wake()\n            try:\n                self._writer.execute("BEGIN")'
+            ),
+        },
     ),
     Mutant(
         "nothing is expected",
         Race(2, 1, 30, rounds=100),
         "won against their expectation",
         "logs/sqlite.py",
-        "check_expected(thread, expected, standing.revision)",
-        "pass",
+        {"check_expected(thread, expected, standing.revision)": "pass"},
     ),
     Mutant(
         "a writer believes that nobody else has written",
         Race(2, 2, 1),
         "was not that of its first",
         "store.py",
-        "        self.log.append(hot.key, events, erasures=erasures)\n",
-        """\
+        {
+            "        self.log.append(hot.key, events, erasures=erasures)\n": """\
         appended = self.log.append(hot.key, events, erasures=erasures)
         for event in events:
             hot.thread.apply(event)
         hot.thread.revision = appended.revision
-""",
+"""
+        },
     ),
     Mutant(
         "a thread is used by two at once",
         Race(1, 6, 1),
-        "",
+        "",  # whatever it is: the thread is broken in many ways
         "hot.py",
-        "            with hot.lock:\n                yield hot",
-        "            yield hot",
+        {"            with hot.lock:\n                yield hot": "            yield hot"},
     ),
     Mutant(
         "a subscriber goes on from the end of the log",
         Race(2, 2, 1),
         "a subscriber saw position",
         "store.py",
-        "                position = record.position\n",
-        "                position = self.log.position()\n",
+        {"                position = record.position\n": "                position = self.log.position()\n"},
     ),
 )
 #: Chance may spare a mutant; it never has twice.
@@ -425,8 +414,10 @@ def test_a_race_shows_what_is_wrong(mutant, tmp_path):
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     path = package / mutant.path
     source = path.read_text(encoding="utf-8")
-    assert source.count(mutant.old) == 1, f"{mutant.path} has changed: name the lines that say it now"
-    path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+    for old, new in mutant.changes.items():
+        assert source.count(old) == 1, f"{mutant.path} has changed: name the lines that say it now"
+        source = source.replace(old, new)
+    path.write_text(source, encoding="utf-8")
     for attempt in range(_TRIES):
         result = run(mutant.race, tmp_path / str(attempt), seed=attempt, package=package)
         found = faults(result, sample=200, seed=attempt)
