@@ -9,7 +9,7 @@ Such a layer sets `by` itself, from its own sign-in: what a stranger's JSON says
 
 A command is checked when it is decided, not when it is made: `decide` bounds its texts by the `Policy`, and the event that it
 becomes bounds every field by the format (`threadstore.events`). Decoding from JSON checks types and refuses fields that no
-command has.
+command has: with a `ValueError`, as msgspec's errors are, or with a `RecursionError` for what is nested deeper than any command.
 """
 
 from __future__ import annotations

@@ -487,10 +487,7 @@ class _Deciding:
             return False
         if whose == "all" or self.by is None:
             return True
-        return whose == "newcomers" and not self._has_been_seen(self.by.id)
-
-    def _has_been_seen(self, actor: str) -> bool:
-        return any(self._comment(id)[0].shown for id in self.outline.posts_by(actor))
+        return whose == "newcomers" and not self.outline.is_seen(self.by.id)
 
     def _edit(self, command: c.Edit) -> Drafts | str:
         _, posted, standing = self._comment(command.comment)

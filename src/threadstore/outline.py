@@ -133,6 +133,7 @@ class Outline:
         self._waiting: dict[str, Standing] = {}
         self._withheld: dict[str, Node] = {}
         self._by_author: dict[str | None, list[str]] = {}
+        self._shown_by: dict[str | None, int] = {}
         self._corrections: list[str] = []
         self._sorted: dict[tuple[Order, bool], _Sorted] = {}
         self._activity: dict[str, list[str]] | None = None
@@ -185,6 +186,10 @@ class Outline:
     def posts_by(self, actor: str | None) -> list[str]:
         """Return the ids of an actor's comments, oldest first. Complexity: O(1)."""
         return self._by_author.get(actor, [])
+
+    def is_seen(self, actor: str | None) -> bool:
+        """Return whether the public sees any comment of an actor. Complexity: O(1)."""
+        return self._shown_by.get(actor, 0) > 0
 
     @property
     def corrections(self) -> list[str]:
@@ -515,15 +520,16 @@ class Outline:
 
     def _show(self, node: Node, shown: bool) -> None:
         """Let the public see the comment, or no longer, and tell those above whom that concerns."""
-        parent = node.parent
-        if node.shown == shown or parent is None:
+        parent, posted = node.parent, node.posted
+        if node.shown == shown or parent is None or posted is None:
             return
         was_live = node.live
         node.shown = shown
         step = 1 if shown else -1
         parent.replies += step
-        if node.posted is not None and node.posted.parent is None:
-            self._top_level += step
+        self._top_level += step if posted.parent is None else 0
+        author = None if posted.actor is None else posted.actor.id
+        self._shown_by[author] = self._shown_by.get(author, 0) + step
         root = self._root(node)
         if shown:
             self._note_activity(root, node.id)
@@ -586,4 +592,7 @@ class Outline:
         assert self._waiting == fresh._waiting
         assert self._withheld.keys() == fresh._withheld.keys()
         assert self._by_author == fresh._by_author
+        assert {actor for actor in self._by_author if self.is_seen(actor)} == {
+            actor for actor in fresh._by_author if fresh.is_seen(actor)
+        }
         assert self._corrections == fresh._corrections

@@ -41,6 +41,9 @@ FUZZ: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "fuzz" / "
 TARGETS: dict[str, Callable[[bytes], str]] = FUZZ["TARGETS"]
 SEEDS: dict[str, list[bytes]] = FUZZ["SEEDS"]
 
+#: How many inputs the long form tries: about a minute's.
+MANY = {"codec": 100_000, "cursor": 500_000, "command": 20_000, "mentions": 300_000, "quotes": 1_000_000, "snapshot": 300_000}
+
 #: What must come of a thousand inputs, at least once each, in whatever order.
 REACHED = {
     "codec": {"CorruptRecord", "comment.posted", "unknown", "1 together"},
@@ -70,7 +73,7 @@ def test_any_bytes(target: str, data: st.DataObject):
 @pytest.mark.parametrize("target", TARGETS)
 def test_chance(target: str, scale):
     """So is whatever chance puts together, and enough of it gets through to mean something."""
-    count = scale(1_000, 300_000)
+    count = scale(1_000, MANY[target])
     random, reached = Random(f"hostile {target}"), Counter[str]()
     for n in range(count):
         data = random.randbytes(random.randrange(1, 200))
@@ -266,7 +269,7 @@ def test_a_damaged_snapshot_in_a_file_changes_nothing(tmp_path: Path, scale):
         store.log.store_snapshot(THREAD, Snapshot(FINGERPRINT, Revision(5), snapshot(fold(FACTS))))
         assert store.log.load_snapshot(THREAD, FINGERPRINT) is not None
         truth = store.thread(THREAD).view(), store.thread(THREAD).digest()
-    random, noticed, count = Random("snapshot rows"), 0, scale(60, 5_000)
+    random, noticed, count = Random("snapshot rows"), 0, scale(60, 2_000)
     for _ in range(count):
         state = bytearray(snapshot(fold(FACTS)))
         revision = random.choice([5, 5, 5, 1, 4, 6])
@@ -296,7 +299,7 @@ def test_damaged_records_in_a_file_are_never_a_crash(tmp_path: Path, scale):
         store.merge(FACTS)
     with closing(sqlite3.connect(path)) as file:
         rows = file.execute("SELECT position, data FROM events ORDER BY position").fetchall()
-    random, outcomes, count = Random("rows"), Counter[str](), scale(120, 10_000)
+    random, outcomes, count = Random("rows"), Counter[str](), scale(120, 3_000)
     for _ in range(count):
         position, data = random.choice(rows)
         choices = FUZZ["Choices"](random.randbytes(40))
@@ -334,7 +337,7 @@ def test_commands_from_json_in_a_store(kind: str, tmp_path: Path, scale):
     """
     Commands as a stranger writes them are carried out or refused by a store on either log, which stays sound and loses nothing.
     """
-    random, outcomes, count = Random("commands"), Counter[str](), scale(400, 30_000)
+    random, outcomes, count = Random("commands"), Counter[str](), scale(400, 10_000)
     path = ":memory:" if kind == "memory" else tmp_path / "one.db"
     policy = Policy(report_threshold=3, premoderation="anonymous")
     with threadstore.open(path, policy=policy, now=lambda: FUZZ["NOW"]) as store:

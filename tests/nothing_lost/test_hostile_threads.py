@@ -725,6 +725,18 @@ def test_what_the_flood_limit_looks_at(by: Actor | None):
     assert costs(policy, 1_000, by) == costs(policy, 2_000, by) == 0
 
 
+def test_what_premoderation_of_newcomers_looks_at():
+    """Whether somebody has been seen yet is known without a look at what they posted: a thousand held comments cost as much as ten."""
+    policy = Policy(premoderation="newcomers")
+    assert costs(policy, 10, ANN) == costs(policy, 1_000, ANN) == 0
+
+
+def test_what_the_watch_for_duplicates_looks_at():
+    """The watch for repeated texts looks at the actor's comments within its window, once each, and at no others."""
+    window = moment(100) - moment(0)
+    assert costs(Policy(duplicate_window=window), 1_000, ANN) == costs(Policy(duplicate_window=window), 2_000, ANN) <= 101
+
+
 def test_a_page_is_bounded_whatever_the_thread():
     """
     The largest page that can be asked for has as many comments as `rows` allows, in a thread that is wide, deep and crowded.

@@ -113,9 +113,10 @@ def test_what_can_not_be_opened(
     """A bad target or option is named, and leaves nothing open behind it."""
     monkeypatch.chdir(tmp_path)
     Path("letter.txt").write_text("Dear Sir,\n" * 1_000, encoding="utf-8")
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=says) as refusal:
         threadstore.open(target, **options)
-    gc.collect()  # a connection left open would be a ResourceWarning here
+    assert refusal.tb  # which keeps all that was opened, so that a file that is still open has a WAL
+    assert not list(tmp_path.glob("*-wal"))
     assert Path("letter.txt").read_text(encoding="utf-8").startswith("Dear Sir,")
 
 
@@ -145,6 +146,7 @@ def test_leaving_the_context_closes_the_store(place: Place):
     with pytest.raises(CommentNotFound), place.open() as store:
         store.thread("a").reply(id_of(1), "To whom?")
     store.close()
+    assert repr(store).endswith("threads in memory: 0>")
     with pytest.raises(StoreClosed):
         store.thread("a").view()
 

@@ -153,16 +153,18 @@ def test_a_feed_keeps_a_spoiler(store: ThreadStore):
 def test_a_feed_goes_on(later: Place):
     """Page follows page without gap or repeat, however many other events lie between two comments."""
     store = later.open()
-    for number in range(1, 21):
+    numbers = [*range(100, 120), *range(1_100, 1_105)]
+    store.merge(reacted(number, 100, by=Actor(f"u-{number}")) for number in range(1, 100))
+    for number in numbers[:20]:
         store.merge([replace(posted(number), thread=f"article {number % 7}")])
-    store.merge(reacted(number, 1, by=Actor(f"u-{number}")) for number in range(21, 1_100))
-    store.merge(posted(number, to=1) for number in range(1_100, 1_105))
+    store.merge(reacted(number, 100, by=Actor(f"u-{number}")) for number in range(120, 1_100))
+    store.merge(posted(number) for number in numbers[20:])
     pages, before = [], None
     for _ in range(7):
         page = store.latest(limit=4, before=before)
         pages += page
         before = page[-1].position if page else before
-    assert [item.comment.id for item in pages] == [id_of(number) for number in [*range(1_104, 1_099, -1), *range(20, 0, -1)]]
+    assert [item.comment.id for item in pages] == [id_of(number) for number in reversed(numbers)]
     assert [item.position for item in pages] == sorted({item.position for item in pages}, reverse=True)
 
 
