@@ -20,12 +20,12 @@ import msgspec
 
 from threadstore import commands as c
 from threadstore.events import MAX_CANCELS, SUPPORT, Actor, Event, Outcome, TextQuote
+from threadstore.history import withholder
 from threadstore.ids import time_of
 from threadstore.logs.protocol import EventLog, Record
 from threadstore.policy import Policy
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
-from threadstore.views import withholder
 
 __all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of"]
 

@@ -14,18 +14,12 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from threadstore.events import Actor, Event
+from threadstore.lens import Outlined
+from threadstore.moderation import correction_list, queue_page
 from threadstore.outline import Outline
+from threadstore.pages import flat_page, replies_page, single_comment, thread_page
 from threadstore.policy import Policy, Rules
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
-from threadstore.views import (
-    Outlined,
-    correction_list,
-    flat_page,
-    queue_page,
-    replies_page,
-    single_comment,
-    thread_page,
-)
 
 __all__ = ["Thread", "fold"]
 

@@ -26,6 +26,7 @@ from threadstore.errors import CommentNotFound, DataError, InvalidCursor, Reject
 from threadstore.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
 from threadstore.ids import NIL, make_id
 from threadstore.mentions import Names
+from threadstore.pages import _shape
 from threadstore.policy import Policy
 from threadstore.ranking import ORDERS
 from threadstore.testing.given import (
@@ -43,7 +44,6 @@ from threadstore.testing.given import (
 )
 from threadstore.testing.histories import history
 from threadstore.thread import Thread, fold
-from threadstore.views import _shape
 
 T = TypeVar("T")
 

@@ -241,56 +241,56 @@ MUTANTS = (
     Mutant(
         "a spoiler opens to its author",
         1,
-        "views.py",
+        "lens.py",
         "            return self._reveal_all or posted.id in self._reveal",
         "            return self._reveal_all or posted.id in self._reveal or is_author(self.reader, posted)",
     ),
     Mutant(
         "what is held opens to everybody",
         1,
-        "views.py",
+        "lens.py",
         "            return self.moderates or is_author(self.reader, posted)",
         "            return True",
     ),
-    Mutant("what is removed opens to nobody", 1, "views.py", 'return flag == "removed" and self.moderates', "return False"),
+    Mutant("what is removed opens to nobody", 1, "lens.py", 'return flag == "removed" and self.moderates', "return False"),
     Mutant(
         "a spoiler's body is only marked",
         1,
-        "views.py",
+        "lens.py",
         "        body = None if concealed else text.body",
         "        body = None if tombstone else text.body",
     ),
     Mutant(
-        "a tombstone keeps its meta", 1, "views.py", "            meta={} if tombstone else", "            meta={} if False else"
+        "a tombstone keeps its meta", 1, "lens.py", "            meta={} if tombstone else", "            meta={} if False else"
     ),
     Mutant(
         "a tombstone keeps its reactions",
         1,
-        "views.py",
+        "lens.py",
         "            reactions={} if tombstone else",
         "            reactions={} if False else",
     ),
     Mutant(
-        "an erased comment keeps its author's name", 1, "views.py", "author=_shown_actor(said.actor, erased)", "author=said.actor"
+        "an erased comment keeps its author's name", 1, "lens.py", "author=shown_actor(said.actor, erased)", "author=said.actor"
     ),
     Mutant(
         "a page repeats where the last one ended",
         1,
-        "views.py",
+        "lens.py",
         "starts = [0 if after is None else bisect_right(keys, after) for keys in listings]",
         "starts = [0 if after is None else max(bisect_right(keys, after) - 1, 0) for keys in listings]",
     ),
     Mutant(
         "replies begin one late",
         1,
-        "views.py",
+        "lens.py",
         "        start = bisect_right(node.children, after)",
         "        start = bisect_right(node.children, after) + bool(after)",
     ),
     Mutant(
         "the history shows what a view conceals",
         2,
-        "views.py",
+        "history.py",
         "    if lens.concealment(node.standing, posted) is not None:\n        return False",
         "    if False:\n        return False",
     ),

@@ -112,14 +112,14 @@ MUTANTS = (
     Mutant(
         "a comment that is not there is decided about",
         "test_hostile_bytes.py::test_chance[command]",
-        "decide.py",
+        "questions.py",
         "        if node is None or node.posted is None or node.standing is None:",
         "        if False:",
     ),
     Mutant(
         "the order of a listing is kept for whatever `pinned` is",
         "test_hostile_arguments.py::test_an_order_is_kept_for_two_values",
-        "views.py",
+        "pages.py",
         "    if type(pinned) is not bool:",
         "    if False:",
     ),
@@ -147,7 +147,7 @@ MUTANTS = (
     Mutant(
         "a name that several have is looked for up to the top",
         "test_hostile_threads.py::test_a_name_that_two_have_below_a_deep_chain",
-        "views.py",
+        "lens.py",
         "islice(self.outline.ancestors(node), MAX_ABOVE)",
         "self.outline.ancestors(node)",
     ),

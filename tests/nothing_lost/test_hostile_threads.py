@@ -40,6 +40,7 @@ from threadstore import (
 from threadstore.codec import encode
 from threadstore.events import MAX_CANCELS, redact
 from threadstore.ids import MAX_MILLIS, NIL, id_for, make_id, time_of
+from threadstore.lens import MAX_ABOVE
 from threadstore.outline import Outline
 from threadstore.ranking import ORDERS
 from threadstore.testing.given import (
@@ -66,7 +67,6 @@ from threadstore.testing.given import (
     resolved,
     restored,
 )
-from threadstore.views import MAX_ABOVE
 
 pytestmark = pytest.mark.usefixtures("guard")
 
@@ -703,18 +703,19 @@ def test_crowds_of_threads(scale):
 def costs(policy: Policy, posts: int, by: Actor | None) -> int:
     """Return how many comments are looked at to decide one more post by somebody who has posted so often."""
     from threadstore.commands import Post
-    from threadstore.decide import _Deciding, decide
+    from threadstore.decide import decide
+    from threadstore.questions import Question
 
     thread = fold([posted(n, f"b{n}", by=by, held=True) for n in range(1, posts + 1)])
     looked = Counter()
-    comment = _Deciding._comment
+    comment = Question._comment
 
-    def counting(self: _Deciding, id: str) -> Any:
+    def counting(self: Question, id: str) -> Any:
         looked.count += 1
         return comment(self, id)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Deciding, "_comment", counting)
+        patch.setattr(Question, "_comment", counting)
         return looked.during(lambda: decide(Post(thread=THREAD, by=by, body="new"), thread, policy=policy, now=moment(posts + 1)))
 
 

@@ -70,7 +70,7 @@ MUTANTS = (
     Mutant(
         "a text from the wrong year can not have been seen",
         "test_time.py::test_what_is_written_after_a_correction_wins",
-        "decide.py",
+        "questions.py",
         '        if self.thread.fact(check_id(seen, "seen")) is None:',
         "        if True:",
     ),
@@ -84,7 +84,7 @@ MUTANTS = (
     Mutant(
         "commands bring in the future",
         "test_time.py::test_an_id_from_ahead_can_not_be_brought_in_by_a_command",
-        "decide.py",
+        "questions.py",
         "    if time_of(id) > now + policy.max_clock_skew:\n",
         "    if False:\n",
     ),

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from threadstore import commands as c
 from threadstore import errors
-from threadstore.decide import SYSTEM, decide, is_same_request, resolve
+from threadstore.decide import decide, is_same_request, resolve
 from threadstore.events import (
     MAX_CANCELS,
     Actor,
@@ -45,6 +45,7 @@ from threadstore.events import (
 )
 from threadstore.ids import NIL, id_for, make_id, time_of
 from threadstore.policy import Policy
+from threadstore.questions import SYSTEM
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

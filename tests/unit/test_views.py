@@ -12,7 +12,9 @@ import pytest
 
 from threadstore.errors import CommentNotFound, InvalidCursor
 from threadstore.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
+from threadstore.history import withholder
 from threadstore.ids import NIL, time_of
+from threadstore.lens import Outlined
 from threadstore.policy import Policy
 from threadstore.ranking import ORDERS
 from threadstore.testing.given import (
@@ -50,7 +52,6 @@ from threadstore.testing.given import (
 )
 from threadstore.thread import Thread, fold
 from threadstore.viewmodel import CommentView, Counts, Mention, QueueView, ThreadView
-from threadstore.views import Outlined, withholder
 
 UP_OR_DOWN = Policy(kinds=frozenset({"up", "down"}), exclusive=(frozenset({"up", "down"}),))
 

@@ -53,6 +53,7 @@ from threadstore.events import (
     ThreadUnlocked,
     redact,
 )
+from threadstore.history import withholder
 from threadstore.ids import time_of
 from threadstore.policy import Policy
 from threadstore.ranking import ORDERS, Order
@@ -61,7 +62,6 @@ from threadstore.standing import erasure_of
 from threadstore.testing.spec import Reader, Reveal, Spec
 from threadstore.thread import Thread, fold
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, QueueItem, ThreadView
-from threadstore.views import withholder
 
 __all__ = ["CONVERGENCE_LAWS", "LAWS", "Case", "Law", "ThreadReading", "is_unauthorised", "readers_of"]
 

@@ -1,0 +1,279 @@
+"""
+The pages: bounded, resumable, and what one reader sees.
+
+What a page shows is chosen level by level until its bound is reached, and built from the leaves up; nothing recurses, so a
+chain of 100,000 replies costs what its page costs.
+
+Law: the pages of an unchanged thread partition its traversal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import Final
+
+from threadstore.cursors import read_cursor, write_cursor
+from threadstore.errors import CommentNotFound, InvalidCursor
+from threadstore.events import Actor, ThreadDescribed, check_int
+from threadstore.ids import NIL, time_of
+from threadstore.lens import Lens, Outlined
+from threadstore.outline import Node, SortKey
+from threadstore.policy import Rules
+from threadstore.ranking import ORDERS, Order, Votes, key
+from threadstore.standing import description, is_absorbed
+from threadstore.state import State
+from threadstore.viewmodel import CommentView, ListView, RepliesView, ThreadView
+
+__all__ = ["alone", "check_bounds", "flat_page", "replies_page", "single_comment", "thread_page"]
+
+MAX_LIMIT: Final = 10_000
+MAX_REPLIES: Final = 10_000
+MAX_DEPTH: Final = 200
+MAX_ROWS: Final = 100_000
+MAX_CONTEXT: Final = 100
+
+_ID_SHAPE: Final = (str,)
+
+
+# --- choosing what a page shows -----------------------------------------------------------------------------------------------
+
+
+class _Row:
+    """One comment chosen for a page, with its replies on the page and how many of them are not."""
+
+    __slots__ = ("depth", "left", "node", "replies", "view")
+
+    def __init__(self, node: Node, depth: int) -> None:
+        self.node = node
+        self.depth = depth
+        self.replies: list[_Row] = []
+        self.left = 0
+        self.view: CommentView | None = None
+
+
+def _tree(lens: Lens, nodes: Iterable[Node], start: int, replies: int, depth: int, rows: int) -> tuple[CommentView, ...]:
+    """
+    Return the views of *nodes*, with as many replies as the bounds allow, chosen level by level.
+
+    Complexity: O(rows).
+    """
+    chosen = [_Row(node, start) for node in nodes]
+    top = len(chosen)
+    budget = rows - top
+    for row in chosen:  # grows as it is walked, one level behind the other
+        children, count = lens.children(row.node)
+        take = min(replies, budget, count) if row.depth - start < depth else 0
+        row.replies = [_Row(child, row.depth + 1) for child in islice(children, take)]
+        row.left = count - len(row.replies)
+        budget -= len(row.replies)
+        chosen.extend(row.replies)
+    for row in reversed(chosen):
+        row.view = _row_view(lens, row)
+    return tuple(row.view for row in chosen[:top] if row.view is not None)
+
+
+def _row_view(lens: Lens, row: _Row) -> CommentView:
+    shown = tuple(reply.view for reply in row.replies if reply.view is not None)
+    more = None
+    if row.left:
+        last = row.replies[-1].node.id if row.replies else ""
+        more = _replies_cursor(lens, row.node, last)
+    return lens.comment(row.node, row.depth, shown, row.left, more)
+
+
+def _replies_cursor(lens: Lens, node: Node, last: str) -> str:
+    return write_cursor(lens.thread.key, f"replies {node.id}", (last,))
+
+
+def check_bounds(limit: int, replies: int = 0, depth: int = 0, rows: int = 1, context: int = 0) -> None:
+    """Refuse bounds of a page that are no ints, or beyond what a page may cost."""
+    for name, value, least, most in (
+        ("limit", limit, 1, MAX_LIMIT),
+        ("replies", replies, 0, MAX_REPLIES),
+        ("depth", depth, 0, MAX_DEPTH),
+        ("rows", rows, 1, MAX_ROWS),
+        ("context", context, 0, MAX_CONTEXT),
+    ):
+        if type(value) is not int:
+            raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+        if not least <= value <= most:
+            raise ValueError(f"{name} must be from {least} to {most}, not {value}")
+
+
+def _check_order(order: str) -> Order:
+    for known in ORDERS:
+        if order == known:
+            return known
+    raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r:.80}")
+
+
+def _shape(order: Order, pinned: bool) -> list[type]:
+    parts = [type(part) for part in key(order, Votes(NIL, 0, 0, NIL), now=0)]
+    return [int, *parts] if pinned else parts
+
+
+def _moment(
+    thread: State, order: Order, now: int | None, after: str | None, listing: str, shape: Sequence[type]
+) -> tuple[int, SortKey | None]:
+    """Return the moment that an order is reckoned for, and the key to go on behind."""
+    if now is not None:
+        check_int(now, "now", 0)
+    if after is None:
+        return (time_of(thread.latest) if now is None else now) if order == "hot" else 0, None
+    mark = read_cursor(after, thread.key, listing, shape)
+    if order == "hot" and now is not None and now != mark.now:
+        raise InvalidCursor(f"it was made for now={mark.now}, not for now={now}")
+    return mark.now, mark.key
+
+
+# --- pages --------------------------------------------------------------------------------------------------------------------
+
+
+def thread_page(
+    thread: Outlined,
+    *,
+    order: str,
+    limit: int,
+    after: str | None,
+    reader: Actor | str | None,
+    reveal: Collection[str] | str,
+    replies: int,
+    depth: int,
+    rows: int,
+    pinned: bool,
+    now: int | None,
+    rules: Rules,
+) -> ThreadView:
+    """Return one page of the top level; see `Thread.view`."""
+    by = _check_order(order)
+    check_bounds(limit, replies, depth, rows)
+    if type(pinned) is not bool:  # listings are kept for each of its values
+        raise TypeError(f"pinned must be a bool, not {type(pinned).__name__}")
+    lens = Lens(thread, rules, reader, reveal)
+    listing = f"view {by} pinned" if pinned else f"view {by}"
+    moment, behind = _moment(thread, by, now, after, listing, _shape(by, pinned))
+    nodes, count = lens.top(by, pinned, moment, behind)
+    chosen = list(islice(nodes, min(limit, rows)))
+    left = count - len(chosen)
+    last = write_cursor(thread.key, listing, lens.outline.top_key(chosen[-1], by, pinned, moment), now=moment) if left else None
+    described = description(thread.today.cells(""), rules)
+    title, url = "", ""
+    if isinstance(described, ThreadDescribed):
+        title, url = "" if is_absorbed(described, lens.outline.horizons) else described.title, described.url
+    return ThreadView(
+        thread=thread.key,
+        title=title,
+        url=url,
+        revision=thread.revision,
+        counts=lens.outline.counts(),
+        locked=bool(lens.outline.locks.up),
+        order=by,
+        comments=_tree(lens, chosen, 0, replies, depth, rows),
+        next=last,
+        left=left,
+    )
+
+
+def replies_page(
+    thread: Outlined,
+    comment: str,
+    *,
+    after: str | None,
+    limit: int,
+    reader: Actor | str | None,
+    reveal: Collection[str] | str,
+    replies: int,
+    depth: int,
+    rows: int,
+    rules: Rules,
+) -> RepliesView:
+    """Return one page of a comment's replies; see `Thread.replies`."""
+    check_bounds(limit, replies, depth, rows)
+    lens = Lens(thread, rules, reader, reveal)
+    node = _node_or_raise(lens, comment)
+    behind = ""
+    if after is not None:
+        behind = str(read_cursor(after, thread.key, f"replies {comment}", _ID_SHAPE).key[0])
+    nodes, count = lens.children(node, behind)
+    chosen = list(islice(nodes, min(limit, rows)))
+    left = count - len(chosen)
+    return RepliesView(
+        thread=thread.key,
+        comment=comment,
+        revision=thread.revision,
+        comments=_tree(lens, chosen, lens.depth(node) + 1, replies, depth, rows),
+        next=_replies_cursor(lens, node, chosen[-1].id) if left else None,
+        left=left,
+    )
+
+
+def single_comment(
+    thread: Outlined,
+    id: str,
+    *,
+    context: int,
+    reader: Actor | str | None,
+    reveal: Collection[str] | str,
+    replies: int,
+    depth: int,
+    rows: int,
+    rules: Rules,
+) -> CommentView:
+    """Return one comment in its context; see `Thread.comment`."""
+    check_bounds(1, replies, depth, rows, context)
+    lens = Lens(thread, rules, reader, reveal)
+    node = _node_or_raise(lens, id)
+    level = lens.depth(node)
+    view = _tree(lens, [node], level, replies, depth, rows)[0]
+    below = node
+    for above in islice(lens.outline.ancestors(node), context):
+        level -= 1
+        _, count = lens.children(above)
+        left = count - lens.shows(below)
+        view = lens.comment(above, level, (view,), left, _replies_cursor(lens, above, "") if left else None)
+        below = above
+    return view
+
+
+def _node_or_raise(lens: Lens, id: str) -> Node:
+    node = lens.outline.node(id)
+    if node is None:
+        raise CommentNotFound(lens.thread.key, id)
+    return node
+
+
+def flat_page(
+    thread: Outlined,
+    *,
+    order: str,
+    limit: int,
+    after: str | None,
+    reader: Actor | str | None,
+    reveal: Collection[str] | str,
+    now: int | None,
+    rules: Rules,
+) -> ListView:
+    """Return one page of all comments without their tree; see `Thread.flat`."""
+    by = _check_order(order)
+    check_bounds(limit)
+    lens = Lens(thread, rules, reader, reveal)
+    listing = f"flat {by}"
+    moment, behind = _moment(thread, by, now, after, listing, _shape(by, False))
+    nodes, count = lens.flat(by, moment, behind)
+    chosen = list(islice(nodes, limit))
+    left = count - len(chosen)
+    return ListView(
+        thread=thread.key,
+        revision=thread.revision,
+        order=by,
+        comments=tuple(alone(lens, node) for node in chosen),
+        next=write_cursor(thread.key, listing, lens.outline.flat_key(chosen[-1], by, moment), now=moment) if left else None,
+        left=left,
+    )
+
+
+def alone(lens: Lens, node: Node) -> CommentView:
+    """Return a comment without its replies, which `left` counts and `more` leads to."""
+    _, left = lens.children(node)
+    return lens.comment(node, lens.depth(node), (), left, _replies_cursor(lens, node, "") if left else None)
