@@ -21,7 +21,7 @@ last of them must not be its default, and each field is refused that is not in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -35,7 +35,7 @@ from threadstore import events as e
 from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
 from threadstore.ids import from_bytes, to_bytes
 
-__all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "decode_all", "encode", "encode_all"]
+__all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "encode"]
 
 SCHEMA: Final = 1
 
@@ -373,20 +373,3 @@ def _lift(kind: str, schema: int, fields: Values) -> Values:
         except (TypeError, ValueError) as error:
             raise UpcastFailed(kind, step, _why(error)) from error
     return fields
-
-
-# --- several ------------------------------------------------------------------------------------------------------------------
-
-
-def encode_all(events: Iterable[e.Event]) -> bytes:
-    """Return several events as one MessagePack array of records."""
-    return _encoder.encode([Raw(encode(event)) for event in events])
-
-
-def decode_all(data: bytes) -> list[e.Event]:
-    """Return the events of `encode_all`; errors as for `decode`."""
-    try:
-        records = _raw_decoder.decode(data)
-    except (MsgspecError, RecursionError) as error:
-        raise CorruptRecord(None, _why(error)) from error
-    return [decode(bytes(record)) for record in records]

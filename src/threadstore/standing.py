@@ -161,14 +161,17 @@ def _split(marks: Iterable[Event], cancels: Iterable[Event]) -> tuple[list[Event
 
 def _lifted(marks: set[str], cancels: Iterable[Event]) -> set[str]:
     """
-    Return those of the *marks* that a cancel with a larger id names; the others are left in *marks*.
+    Return those of the *marks* that a cancel with a larger id names; *marks* keeps the others.
 
     The last cancel is asked first: it mostly names all that there was to name. A comment that is held, approved and edited n
     times has n approvals that name up to n holds each, and to ask them all would cost n² each time.
     """
     lifted: set[str] = set()
+    waiting = sorted(marks, reverse=True)  # the least one last
     for cancel in sorted(cancels, key=attrgetter("id"), reverse=True):
-        if cancel.id <= min(marks, default=cancel.id):
+        while waiting and waiting[-1] in lifted:
+            waiting.pop()
+        if not waiting or cancel.id <= waiting[-1]:
             break
         named = {id for id in marks.intersection(cancel.cancels) if id < cancel.id}  # type: ignore[attr-defined]  # as in _reach
         lifted |= named

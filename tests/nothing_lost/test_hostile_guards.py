@@ -36,7 +36,7 @@ MUTANTS = (
         "a comment that is held and approved often costs n³",
         "test_hostile_threads.py::test_holds_approvals_and_edits_in_turns",
         "standing.py",
-        "        if cancel.id <= min(marks, default=cancel.id):\n            break\n",
+        "        if not waiting or cancel.id <= waiting[-1]:\n            break\n",
         "",
     ),
     Mutant(

@@ -17,7 +17,7 @@ from msgspec.msgpack import Ext
 
 from threadstore import codec
 from threadstore import events as e
-from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, decode_all, encode, encode_all
+from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode
 from threadstore.errors import CorruptRecord, DataError, UnsupportedSchema, UpcastFailed
 from threadstore.ids import NIL, from_bytes, make_id, to_bytes
 
@@ -609,8 +609,6 @@ def test_hostile_nesting_is_a_corrupt_record(around: Callable[[bytes], bytes], o
     """A bomb of brackets exhausts no stack, wherever it hides."""
     data = around(opening * DEEP + b"\x01")
     refused(data)
-    with pytest.raises(CorruptRecord):
-        decode_all(b"\x91" + data)
 
 
 def test_a_record_names_no_code():
@@ -770,23 +768,7 @@ def test_a_damaged_old_record_is_refused(data: bytes, why: str):
     refused(data, why)
 
 
-# --- several events, and short cuts -------------------------------------------------------------------------------------------
-
-
-@given(st.lists(events, max_size=5))
-def test_several_events_come_back_in_order(several: list[e.Event]):
-    """A batch is one array of records."""
-    data = encode_all(several)
-    assert decode_all(data) == several
-    assert encode_all(decode_all(data)) == data
-    assert encode_all(iter(several)) == data
-
-
-@pytest.mark.parametrize("data", [b"", b"\x01", b"\x80", b"\x91\x01", b"\x92\x90", b"\x91\xc1", encode(posted())])
-def test_what_is_no_batch_is_refused(data: bytes):
-    """A batch is whole or it is corrupt."""
-    with pytest.raises(CorruptRecord):
-        decode_all(data)
+# --- short cuts ---------------------------------------------------------------------------------------------------------------
 
 
 def test_actors_are_shared():
