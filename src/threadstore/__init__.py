@@ -82,6 +82,10 @@ from threadstore.events import (
     ThreadUnlocked,
     UnknownEvent,
 )
+from threadstore.excerpts import (
+    NOTICES,
+    excerpt,
+)
 from threadstore.ids import (
     id_for,
 )
@@ -165,6 +169,7 @@ __all__ = [  # noqa: RUF022  # as `sorted` has it, which needs no explanation
     "Mention",
     "MergeRefused",
     "NONE",
+    "NOTICES",
     "NotAllowed",
     "NotTheAuthor",
     "PastThread",
@@ -211,6 +216,7 @@ __all__ = [  # noqa: RUF022  # as `sorted` has it, which needs no explanation
     "__version__",
     "anchor",
     "decide",
+    "excerpt",
     "fold",
     "id_for",
     "open",
