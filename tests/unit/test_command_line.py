@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
 
 import threadstore
+import threadstore.__main__
+from threadstore import verify
 from threadstore.__main__ import main as look_after
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Revision, Snapshot
@@ -64,6 +68,39 @@ def test_a_snapshot_of_something_else_is_found():
     assert [damage.kind for damage in verify_store(log)] == ["snapshot"]
     log.store_snapshot("a", Snapshot(FINGERPRINT, Revision(1), b"nonsense"))
     assert [damage.kind for damage in verify_store(log)] == ["snapshot"]
+
+
+def test_a_thread_with_a_hole_is_told_of_once(file):
+    """A record that can not be read is the log's to tell; nothing else is concluded from what is left of its thread."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE events SET data = x'c0' WHERE position = 2")
+        connection.commit()
+    with threadstore.open(file) as store:
+        assert {(damage.kind, damage.position) for damage in verify_store(store.log)} == {("checksum", 2)}
+
+
+def test_a_fold_that_depends_on_the_order_is_found(monkeypatch):
+    """Each thread is folded in two orders, which must make one thread."""
+    store = ThreadStore(MemoryLog())
+    first = store.thread("a").post("first", by="u-1")
+    store.thread("a").reply(first, "second", by="u-2")
+    monkeypatch.setattr(verify, "fold", lambda events, *, key: fold([*events][:1], key=key))
+    assert [(damage.kind, damage.thread) for damage in verify_store(store.log)] == [("digest", "a")]
+
+
+def as_program(module, monkeypatch, *arguments):
+    """Run a module as `python -m` does, and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["program", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(module.__file__, run_name="__main__")
+    return ended.value.code
+
+
+def test_the_programs_exit_with_what_they_found(file, tmp_path, monkeypatch):
+    """A shell hears of damage, and of a proof that holds."""
+    assert as_program(threadstore.__main__, monkeypatch, "verify", str(file)) == 0
+    assert as_program(threadstore.__main__, monkeypatch, "verify", str(tmp_path / "none.db")) == 2
+    assert as_program(prove, monkeypatch, "--tier", "2", "--histories", "1") == 0
 
 
 def test_the_proof_says_what_each_tier_found(capsys):

@@ -179,6 +179,14 @@ def test_what_a_person_said(store: ThreadStore):
     assert store.by_person("cyd") == ()
 
 
+def test_counts_are_of_several_threads(store: ThreadStore):
+    """Threads are counted by their keys; of a single key the letters would be counted."""
+    store.thread("a").post("one", by=ANN)
+    assert {key: counts.total for key, counts in store.counts(["a", "b"]).items()} == {"a": 1, "b": 0}
+    with pytest.raises(TypeError, match="several keys, not one str"):
+        store.counts("ab")
+
+
 def test_the_queue_of_all_threads(place: Place):
     """What waits for a moderator is found in every thread, the thread that waits longest first."""
     store = place.open()
