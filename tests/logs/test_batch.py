@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadstore.codec import decode, encode
-from threadstore.errors import ConflictingEvent, WrongRevision
+from threadstore.errors import ConflictingEvent, CorruptRecord, WrongRevision
 from threadstore.events import Actor, CommentEdited, CommentPosted, CommentReported, Erasure, Event, ThreadDescribed
 from threadstore.ids import make_id
-from threadstore.logs.batch import Erasures, check_expected, check_same
-from threadstore.logs.protocol import ANY, NONE, Revision
+from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same
+from threadstore.logs.protocol import ANY, NONE, Position, Record, Revision
 
 
 def number(value: int) -> str:
@@ -66,3 +66,29 @@ def test_old_bytes_are_the_same_fact():
     check_same(event, old, 1)
     with pytest.raises(ConflictingEvent):
         check_same(CommentReported(id=number(2), thread="t", comment=number(1), reason="rude"), old, 1)
+
+
+@pytest.mark.parametrize("value", ["3", 3.0, True, b"\x03"])
+def test_places_and_limits_are_integers(value: object):
+    """What SQLite would compare with a number all the same is misuse."""
+    with pytest.raises(TypeError, match=f"after must be an int, not {type(value).__name__}"):
+        check_place(value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=f"limit must be an int, not {type(value).__name__}"):
+        check_limit(value)  # type: ignore[arg-type]
+
+
+def test_places_and_limits_are_bounded():
+    """A place before the first is the first, and one beyond all numbers is the last; there is no negative limit."""
+    assert [check_place(place) for place in (-1, 0, 7, END, END + 1)] == [0, 0, 7, END, END]
+    assert [check_limit(limit) for limit in (None, 0, 7, END + 1)] == [END, 0, 7, END]
+    with pytest.raises(ValueError, match="negative"):
+        check_limit(-1)
+
+
+def test_a_record_belongs_to_the_thread_of_its_event():
+    """A record that is filed under another thread is damage, and says where it is."""
+    event = CommentPosted(id=number(1), thread="t", body="words")
+    assert Record(Position(7), Revision(1), "t", encode(event)).event == event
+    with pytest.raises(CorruptRecord, match="another thread than its own, 't'") as found:
+        _ = Record(Position(7), Revision(1), "u", encode(event)).event
+    assert found.value.position == 7

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -21,6 +23,8 @@ from threadstore import (
     CommentNotFound,
     ConflictingEvent,
     CorruptRecord,
+    Event,
+    MergeRefused,
     NotAllowed,
     Policy,
     Record,
@@ -33,10 +37,12 @@ from threadstore import (
     ThreadStore,
 )
 from threadstore import commands as c
+from threadstore.events import Erasure
 from threadstore.ids import make_id, time_of
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Appended, Position, Revision
 from threadstore.outline import Outline
+from threadstore.snapshots import FINGERPRINT
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -203,6 +209,21 @@ def test_a_past_of_a_closed_store_is_closed(place: Place):
     store.close()
     with pytest.raises(StoreClosed):
         past.view()
+
+
+def test_a_child_is_refused_and_leaves_the_store_to_its_parent(monkeypatch: pytest.MonkeyPatch):
+    """A process that has inherited the store is told so at once; its closing takes nothing from the parent's memory."""
+    store = ThreadStore(MemoryLog())
+    id = store.thread("a").post("I was there.")
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    for use in (store.thread("a").view, lambda: store.thread("a").post("Me too.")):
+        with pytest.raises(StoreUnavailable, match="before the process forked"):
+            use()
+    store.close()
+    monkeypatch.undo()
+    assert repr(store).endswith("threads in memory: 1>")
+    assert store.thread("a").comment(id).body == "I was there."
 
 
 @pytest.mark.parametrize(("key", "error"), [("", ValueError), ("a\0b", ValueError), ("k" * 1_001, ValueError), (5, TypeError)])
@@ -619,17 +640,190 @@ def test_a_fold_that_breaks_off_is_not_kept(wall: Wall, monkeypatch: pytest.Monk
     assert article.view().revision == 2
 
 
-def test_a_record_that_can_not_be_read_is_named(tmp_path: Path, wall: Wall):
-    """A damaged record makes its thread unreadable and says where it is; other threads are as they were."""
+class Damaged(MemoryLog):
+    """A log in which the rows at some positions are damaged, and those at others are gone."""
 
-    class Damaged(MemoryLog):
-        def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
-            records = super().read(thread, after=after)
-            return records if thread == "b" else iter([Record(Position(1), Revision(1), thread, b"\xc1")])
+    def __init__(self) -> None:
+        super().__init__()
+        self.damaged: set[int] = set()
+        self.lost: set[int] = set()
 
-    store = ThreadStore(Damaged(), now=wall)
-    store.thread("b").post("I was there.")
-    with pytest.raises(CorruptRecord) as damage:
-        store.thread("a").view()
-    assert damage.value.position == 1
-    assert bodies(store.thread("b")) == ["I was there."]
+    def told(self, records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            if record.position not in self.lost:
+                yield replace(record, damage="it is damaged") if record.position in self.damaged else record
+
+    def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
+        return self.told(super().read(thread, after=after))
+
+    def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
+        return self.told(super().read_all(after=after, limit=limit))
+
+    def find(self, id: str) -> Record | None:
+        return next(self.told(iter([record for record in [super().find(id)] if record])), None)
+
+
+@pytest.fixture
+def damaged(wall: Wall) -> Iterator[ThreadStore]:
+    """Return a store whose log is damaged: of five comments of one thread, the second can not be read, the last is gone."""
+    log = Damaged()
+    with ThreadStore(log, now=wall, cache_bytes=0) as store:
+        for number in range(1, 6):
+            store.thread("a").post(f"comment {number}", by=ANN)
+        store.thread("b").post("I was there.", by=BOB)
+        log.damaged, log.lost = {2}, {5}
+        yield store
+
+
+def test_a_damaged_event_is_all_that_is_missing(damaged: ThreadStore):
+    """Its thread goes on and says how many events are missing, at its end as well; other threads are as they were."""
+    view = damaged.thread("a").view()
+    assert [comment.body for comment in view.comments] == ["comment 1", "comment 3", "comment 4"]
+    assert (view.unreadable, view.revision, view.counts.total) == (2, 5, 3)
+    assert damaged.thread("b").view().unreadable == 0
+    assert [item.comment.body for item in damaged.latest()] == ["I was there.", "comment 4", "comment 3", "comment 1"]
+    assert [event["body"] for event in msgspec.json.decode(damaged.export_person(ANN.id))] == [
+        "comment 1",
+        "comment 3",
+        "comment 4",
+    ]
+
+
+def test_a_damaged_thread_is_written_to(damaged: ThreadStore):
+    """Posting goes on, and what is missing is counted once, whether the thread is hot, cold, or a past."""
+    article = damaged.thread("a")
+    article.post("comment 6", by=ANN)
+    for thread in (article, article, article.as_known_at(3)):
+        assert thread.view().unreadable == 2
+    assert bodies(article) == ["comment 1", "comment 3", "comment 4", "comment 6"]
+    hot = ThreadStore(damaged.log, now=damaged.now)
+    assert hot.thread("a").view().unreadable == 2
+    damaged.log.lost |= {7}  # type: ignore[attr-defined]
+    hot.thread("a").post("comment 7", by=ANN)
+    assert hot.thread("a").view().unreadable == 2
+    damaged.log.lost |= {9}  # type: ignore[attr-defined]
+    for number in (8, 9):
+        hot.thread("a").post(f"comment {number}", by=ANN)
+    assert hot.thread("a").view().unreadable == 3
+
+
+def test_changes_go_on_past_damage(damaged: ThreadStore):
+    """A live page is told what is left, how many events are not, and where to go on."""
+    article = damaged.thread("a")
+    asked = [article.changes(since, limit=limit) for since, limit in ((0, 1), (0, 2), (1, 9), (4, 9), (5, 9), (9, 9))]
+    assert [(answer.revision, len(answer.events), answer.more, answer.unreadable) for answer in asked] == [
+        (1, 1, True, 0), (3, 2, True, 1), (5, 2, False, 2), (5, 0, False, 1), (5, 0, False, 0), (9, 0, False, 0),
+    ]  # fmt: skip
+    assert [event.body for event in article.history()] == ["comment 1", "comment 3", "comment 4"]
+
+
+def test_an_export_is_whole_or_says_what_is_not(damaged: ThreadStore):
+    """What is taken for a copy of the log ends at the first event that it could not have; it goes on behind it if asked to."""
+    told: list[object] = []
+    for after in (0, 2, 5):
+        try:
+            for event in damaged.export(after=after):
+                told.append(event.body)  # noqa: PERF401  # what came before the damage counts
+        except CorruptRecord as damage:
+            told.append(damage.position)
+    assert told == ["comment 1", 2, "comment 3", "comment 4", 5, "I was there."]
+
+
+def test_a_merge_of_what_is_damaged_is_refused_by_name(damaged: ThreadStore, wall: Wall):
+    """A sound copy of a damaged event can not take its place, and is no reason to refuse the others."""
+
+    class Comparing(Damaged):
+        def append(self, thread: str, events: Sequence[Event], **how: Any) -> Appended:
+            for event in events:
+                if (record := self.find(event.id)) is not None and record.damage:
+                    raise CorruptRecord(record.position, record.damage)
+            return super().append(thread, events, **how)
+
+    log = Comparing()
+    with ThreadStore(log, now=wall) as store:
+        store.merge([posted(1), posted(2)])
+        log.damaged = {2}
+        with pytest.raises(MergeRefused) as refused:
+            store.merge([posted(1), posted(2), posted(3), posted(4)])
+        assert [(id, type(error)) for id, error in refused.value.refused] == [(posted(2).id, CorruptRecord)]
+        assert store.thread(THREAD).view().counts.total == 3
+        with pytest.raises(CorruptRecord):
+            store.execute(c.Post(thread=THREAD, body="body", id=posted(2).id))
+
+
+def test_a_log_that_is_damaged_as_a_whole_takes_no_merge(wall: Wall):
+    """Where no single record is to blame, a merge is not tried again and again with less."""
+
+    class Ruined(MemoryLog):
+        tried = 0
+
+        def append(self, thread: str, events: Sequence[Event], **how: Any) -> Appended:
+            self.tried += 1
+            raise CorruptRecord(None, "the tables are damaged")
+
+    log = Ruined()
+    with ThreadStore(log, now=wall) as store, pytest.raises(CorruptRecord):
+        store.merge([posted(1), posted(2)])
+    assert log.tried == 1
+
+
+def test_no_snapshot_is_kept_of_a_damaged_thread(wall: Wall, monkeypatch: pytest.MonkeyPatch):
+    """It would outlast the damage, and hide it; a sound thread has one."""
+    monkeypatch.setattr("threadstore.store.SNAPSHOT_AFTER", 3)
+    log = Damaged()
+    with ThreadStore(log, now=wall, cache_bytes=0) as store:
+        for number in range(1, 9):
+            store.merge([posted(number)])
+        log.damaged = {2}
+        assert store.thread(THREAD).view().unreadable == 1
+        assert log.load_snapshot(THREAD, FINGERPRINT) is None
+        log.damaged = set()
+        assert store.thread(THREAD).view().unreadable == 0
+        assert log.load_snapshot(THREAD, FINGERPRINT) is not None
+        log.damaged = {2}
+        assert (store.thread(THREAD).view().unreadable, store.thread(THREAD).counts().total) == (0, 8)
+
+
+def test_an_erasure_that_comes_while_the_end_is_looked_for(wall: Wall):
+    """A thread that learns of an erasure only then is read anew, without the words."""
+
+    class Racing(MemoryLog):
+        def revision(self, thread: str) -> Revision:
+            if self.others:
+                event = self.others.pop()
+                self.append(thread, [event], erasures=[Erasure(comment=posted(1).id)])
+            return super().revision(thread)
+
+        others: ClassVar[list[Event]] = []
+
+    log = Racing()
+    with ThreadStore(log, now=wall, cache_bytes=0) as store:
+        store.merge([posted(1), posted(2)])
+        log.others.append(erased(3, 1))
+        view = store.thread(THREAD).view()
+        assert ([comment.body for comment in view.comments], view.unreadable) == ([None, "body"], 0)
+
+
+def test_a_feed_crosses_a_wide_gap(wall: Wall):
+    """A position that damage has moved far behind the others does not make the feed look at every place between."""
+
+    class Wide(MemoryLog):
+        asked = 0
+
+        def position(self) -> Position:
+            return Position(1 << 50)
+
+        def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
+            self.asked += 1
+            assert self.asked < 200
+            far = [replace(record, position=Position(1 << 50)) for record in [self.last] if after < 1 << 50]
+            return iter([*super().read_all(after=after, limit=limit), *far][:limit])
+
+        last: Record
+
+    log = Wide()
+    with ThreadStore(log, now=wall) as store:
+        store.merge([posted(number) for number in range(1, 3_001)])
+        log.last = next(log.read(THREAD, after=2_999))
+        found = [item.comment.id for item in store.latest(limit=3_002)]
+        assert found == [posted(3_000).id, *(posted(number).id for number in range(3_000, 0, -1))]

@@ -45,7 +45,7 @@ from threadstore import (
     ThreadUnlocked,
     fold,
 )
-from threadstore.events import redact
+from threadstore.events import MAX_CANCELS, redact
 from threadstore.ids import make_id
 from threadstore.logs.memory import MemoryLog
 from threadstore.testing.given import ANN, AUTHOR, BOB, EDITOR, EPOCH, MODERATOR, THREAD, id_of, moment, posted, reacted
@@ -164,6 +164,14 @@ def test_a_lock_is_opened(given: Given):
         [*_, event] = given.thread.history(reader=MODERATOR)
         assert event == ThreadUnlocked(id=unlock, thread=THREAD, actor=MODERATOR, cancels=[lock])
         assert not given.thread.view().locked
+
+
+def test_what_is_named_is_a_collection_of_ids(given: Given):
+    """Of a single id the letters would be taken for ids, and one event can not name everything."""
+    with pytest.raises(TypeError, match="cancels must be several ids, not one str"):
+        given.thread.unpin(given.comment, by=MODERATOR, cancels=given.pin)
+    with pytest.raises(ValueError, match=f"cancels names {MAX_CANCELS + 1} marks where one event can name {MAX_CANCELS}"):
+        given.thread.unpin(given.comment, by=MODERATOR, cancels=[given.pin] * (MAX_CANCELS + 1))
 
 
 #: What changes nothing, with the fact that stands.

@@ -1,0 +1,41 @@
+"""What is found where the fold is wrong: a proof that can not fail proves nothing. Seeded faults are in tests/mutants."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from threadstore.snapshots import restore
+from threadstore.testing import laws, prove
+from threadstore.testing.given import posted, reacted
+from threadstore.testing.laws import Case
+from threadstore.thread import fold
+
+STORY = (posted(1), posted(2, to=1), reacted(3, 1))
+
+
+def forgetful(events):
+    """Fold all but the last event to come."""
+    return fold([*events][:-1])
+
+
+def test_a_law_that_is_broken_says_how(monkeypatch):
+    """The finding names the sentence that does not hold."""
+    monkeypatch.setattr(laws, "fold", forgetful)
+    with pytest.raises(AssertionError, match=r"another order makes another thread: the digests differ"):
+        laws.order_does_not_matter(Case(STORY, random=Random(1)))
+
+
+def test_a_view_that_is_wrong_is_shown_beside_the_right_one(monkeypatch):
+    """The finding tells what was seen and what the specification expects."""
+    monkeypatch.setattr(laws, "fold", forgetful)
+    with pytest.raises(AssertionError, match=r"^counts:\n +saw Counts\(.*total=2,.*\nexpected Counts\(.*total=3,"):
+        laws.views_are_the_specification(Case((*STORY, posted(4))))
+
+
+def test_a_resumption_that_is_wrong_is_told_with_its_facts(monkeypatch):
+    """A small world in which something differs is printed whole, in the order that made the difference."""
+    monkeypatch.setattr(prove, "restore", lambda key, revision, state: forgetful(restore(key, revision, state).standing_facts()))
+    with pytest.raises(AssertionError, match=r"(?s)in this order another thread came out: .*CommentPosted\(.*saw .*expected "):
+        prove.universe_is_one(1)
