@@ -16,7 +16,7 @@ from threadstore.ids import time_of
 from threadstore.lens import Lens, Outlined, shown_actor
 from threadstore.pages import alone, check_bounds
 from threadstore.policy import Rules
-from threadstore.standing import Standing, current_decision, is_absorbed, marks_up
+from threadstore.standing import Standing, cancellable, current_decision, is_absorbed, marks_up
 from threadstore.viewmodel import CorrectionView, QueueItem, QueueView, ReportView
 
 __all__ = ["correction_list", "queue_page"]
@@ -32,7 +32,7 @@ def correction_list(
 
 
 def _correction(lens: Lens, id: str, article: Article | None = None, article_version: str | None = None) -> CorrectionView:
-    cells, standing = lens.thread.today.cells(id), lens.outline.correction(id)
+    standing = lens.outline.correction(id)
     assert standing is not None, id
     suggested = standing.text
     assert isinstance(suggested, CorrectionSuggested), id
@@ -63,19 +63,15 @@ def _correction(lens: Lens, id: str, article: Article | None = None, article_ver
         standing=standing.flags,
         span=span,
         orphaned=looked and span is None,
-        marks=_correction_marks(cells, suggested, lens.rules) if lens.moderates else {},
+        marks=_marks(lens, id, suggested) if lens.moderates else {},
     )
 
 
-def _correction_marks(
-    cells: dict[str, dict[tuple[object, ...], Event]], suggested: Event, rules: Rules
-) -> dict[str, tuple[str, ...]]:
-    marks = {}
-    for flag in ("removed", "reported"):
-        up = marks_up(cells, flag, suggested, rules)
-        if up:
-            marks[flag] = tuple(sorted(mark.id for mark in up))
-    return marks
+def _marks(lens: Lens, id: str, suggested: Event) -> dict[str, tuple[str, ...]]:
+    """Return what a moderator's cancels should name, by flag."""
+    cells = lens.thread.today.cells(id)
+    named = ((flag, cancellable(cells, flag, suggested, lens.rules)) for flag in ("removed", "reported"))
+    return {flag: ids for flag, ids in named if ids}
 
 
 def queue_page(thread: Outlined, *, limit: int, after: str | None, rules: Rules) -> QueueView:

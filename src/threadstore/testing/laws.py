@@ -579,26 +579,6 @@ def erasure_absorbs(case: Case) -> None:
         _check(merged.digest() == bare.digest(), "merging a redacted replica changes the digest")
 
 
-LAWS: Final[tuple[Law, ...]] = (
-    order_does_not_matter,
-    repeats_do_not_matter,
-    merging_is_a_least_upper_bound,
-    resuming_is_folding,
-    cells_hold_the_extremes,
-    keeping_up_is_starting_anew,
-    codec_keeps_every_fact,
-    digest_is_of_skeletons,
-    views_are_the_specification,
-    single_comments_are_the_specification,
-    the_past_is_the_specification,
-    pages_partition_the_thread,
-    counts_are_a_recount,
-    the_unauthorised_do_not_interfere,
-    the_withheld_is_absent,
-    the_held_was_seen,
-    erasure_absorbs,
-)
-
 #: The laws that hold even where an id is used twice, which no honest writer does: replicas agree all the same.
 CONVERGENCE_LAWS: Final[tuple[Law, ...]] = (
     order_does_not_matter,
@@ -612,4 +592,14 @@ CONVERGENCE_LAWS: Final[tuple[Law, ...]] = (
     pages_partition_the_thread,
     counts_are_a_recount,
     erasure_absorbs,
+)
+
+LAWS: Final[tuple[Law, ...]] = (
+    *CONVERGENCE_LAWS,
+    views_are_the_specification,
+    single_comments_are_the_specification,
+    the_past_is_the_specification,
+    the_unauthorised_do_not_interfere,
+    the_withheld_is_absent,
+    the_held_was_seen,
 )
