@@ -172,6 +172,7 @@ def thread_page(
         comments=_tree(lens, chosen, 0, replies, depth, rows),
         next=last,
         left=left,
+        unreadable=thread.unreadable,
     )
 
 

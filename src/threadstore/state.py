@@ -43,12 +43,26 @@ class State:
     Not safe for use by several Python threads at once without a lock.
     """
 
-    __slots__ = ("_cells", "_complete", "_facts", "_today", "_twins", "changes", "earliest", "key", "latest", "revision")
+    __slots__ = (
+        "_cells",
+        "_complete",
+        "_facts",
+        "_today",
+        "_twins",
+        "changes",
+        "earliest",
+        "key",
+        "latest",
+        "revision",
+        "unreadable",
+    )
 
     def __init__(self, key: str = "") -> None:
         self.key = key
         #: The place in the thread's stream that a store has read up to; 0 for a thread that comes from no store.
         self.revision = 0
+        #: How many events up to there the store could not read; 0 for a thread that comes from no store.
+        self.unreadable = 0
         #: The largest id seen, whether or not its fact still stands; the nil id for an empty thread.
         self.latest = NIL
         #: The smallest id seen; empty for an empty thread.
@@ -220,6 +234,7 @@ class State:
         """Return the thread that only *events* had made, with this one's texts and concealment. Complexity: O(n)."""
         thread = self.of(events, key=self.key)
         thread.revision = self.revision
+        thread.unreadable = self.unreadable
         thread._today = self.today
         return thread
 

@@ -5,13 +5,14 @@ Writing is sugar over `ThreadStore.execute`: each method makes one command. Read
 views. `PastThread` reads the same way, as of an earlier moment or of what the log held.
 
 What is read from the log beside the thread (history, changes, a past) stops where the thread stands: of what others write
-meanwhile it is not known yet what is to be withheld.
+meanwhile it is not known yet what is to be withheld. What is damaged is left out, and counted where the answer has a place for
+it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice, takewhile
 from typing import Protocol
@@ -19,6 +20,7 @@ from typing import Protocol
 import msgspec
 
 from threadstore import commands as c
+from threadstore.errors import CorruptRecord, UpcastFailed
 from threadstore.events import MAX_CANCELS, SUPPORT, Actor, Event, Outcome, TextQuote
 from threadstore.history import withholder
 from threadstore.ids import time_of
@@ -27,7 +29,7 @@ from threadstore.policy import Policy
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
 
-__all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of"]
+__all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of", "readable"]
 
 #: Who acts: an actor, the id of one who needs neither name nor role, or None for an anonymous one.
 By = Actor | str | None
@@ -63,12 +65,14 @@ class Changes(msgspec.Struct, frozen=True):
             itself.
         events: The events, without what the reader may not see.
         more: Whether there are further changes already.
+        unreadable: How many events up to `revision` could not be read, since the store is damaged.
     """
 
     revision: int
     comments: tuple[str, ...]
     events: tuple[Event, ...]
     more: bool
+    unreadable: int = 0
 
 
 class _Readable(ABC):
@@ -398,13 +402,14 @@ class StoredThread(_Readable):
         Yield the thread's events with a revision above *after*, in the order of the log, as this reader may see them.
 
         What views withhold is withheld, and so are texts that were overwritten, save from their author and moderators. Skeletons
-        are whole, so folding a history gives the digest of the thread.
+        are whole, so folding a history gives the digest of the thread. An event that is damaged is left out here as it is there;
+        the view's `unreadable` tells of it.
 
         Complexity: O(n).
         """
         with self._lent() as thread:
             seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
-            return iter([seen_by(record.event) for record in self._records(thread, after)])
+            return iter([seen_by(event) for _, event in self._told(thread, after)])
 
     def changes(self, since: int, *, limit: int = 1_000, reader: By = None, reveal: Reveal = ()) -> Changes:
         """
@@ -418,15 +423,17 @@ class StoredThread(_Readable):
         if since < 0 or not 1 <= limit <= 10_000:
             raise ValueError(f"since must be at least 0 and limit from 1 to 10000, not {since} and {limit}")
         with self._lent() as thread:
-            records = list(islice(self._records(thread, since), limit + 1))
-            page = records[:limit]
+            told = list(islice(self._told(thread, since), limit + 1))
+            page, more = told[:limit], len(told) > limit
             seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
-            events = tuple(seen_by(record.event) for record in page)
+            events = tuple(seen_by(event) for _, event in page)
+            revision = page[-1][0].revision if more else max(since, thread.revision)
         return Changes(
-            revision=page[-1].revision if page else since,
+            revision=revision,
             comments=tuple(dict.fromkeys(event.target for event in events)),
             events=events,
-            more=len(records) > limit,
+            more=more,
+            unreadable=revision - since - len(events),
         )
 
     def as_of(self, moment: int) -> PastThread:
@@ -435,7 +442,7 @@ class StoredThread(_Readable):
 
         Complexity: O(n).
         """
-        return self._past(lambda record: time_of(record.event.id) <= moment)
+        return self._past(lambda _, event: time_of(event.id) <= moment)
 
     def as_known_at(self, position: int) -> PastThread:
         """
@@ -443,17 +450,32 @@ class StoredThread(_Readable):
 
         Complexity: O(n).
         """
-        return self._past(lambda record: record.position <= position)
+        return self._past(lambda record, _: record.position <= position)
 
-    def _past(self, belongs: Callable[[Record], bool]) -> PastThread:
+    def _past(self, belongs: Callable[[Record, Event], bool]) -> PastThread:
         with self._lent() as today:
-            told = (record.event for record in self._records(today) if belongs(record))
+            told = (event for record, event in self._told(today) if belongs(record, event))
             return PastThread(self._store, self.key, today.past(told))
 
-    def _records(self, thread: Thread, after: int = 0) -> Iterator[Record]:
-        """Yield the records that the lent thread has taken in."""
+    def _told(self, thread: Thread, after: int = 0) -> Iterator[tuple[Record, Event]]:
+        """Yield the events that the lent thread has taken in, with their records."""
         records = self._store.log.read(self.key, after=after)
-        return takewhile(lambda record: record.revision <= thread.revision, records)
+        return takewhile(lambda told: told[0].revision <= thread.revision, readable(records))
+
+
+def readable(records: Iterable[Record]) -> Iterator[tuple[Record, Event]]:
+    """
+    Yield the records that can be read, with their events; those that are damaged are left out.
+
+    Raises:
+        UnsupportedSchema: A newer release has written one; that is no damage.
+    """
+    for record in records:
+        try:
+            event = record.event
+        except (CorruptRecord, UpcastFailed):
+            continue
+        yield record, event
 
 
 def actor_of(by: By) -> Actor | None:

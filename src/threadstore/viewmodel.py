@@ -122,7 +122,11 @@ class ThreadView(Struct, frozen=True):
     """
     One page of a thread: its description, its counts, and the top-level comments that follow the cursor.
 
-    `next` is the cursor of the next page, `left` how many top-level comments follow this one.
+    Args:
+        next: The cursor of the next page, or None.
+        left: How many top-level comments follow this page.
+        unreadable: How many of the thread's `revision` events could not be read, since the store is damaged: something is
+            missing from the thread, which shows all the same what is left. `verify` says what and where.
     """
 
     thread: str
@@ -135,6 +139,7 @@ class ThreadView(Struct, frozen=True):
     comments: tuple[CommentView, ...]
     next: str | None
     left: int
+    unreadable: int = 0
 
 
 class RepliesView(Struct, frozen=True):

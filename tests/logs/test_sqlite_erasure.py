@@ -17,7 +17,7 @@ from threadstore.errors import CorruptRecord
 from threadstore.events import Actor, CommentErased, CommentPosted, CommentReported, Erasure, is_redacted, redact
 from threadstore.ids import make_id
 from threadstore.logs import _sqlite_database
-from threadstore.logs._sqlite_schema import filled, unfilled
+from threadstore.logs._sqlite_schema import event_checksum, filled, seed, unfilled
 from threadstore.logs.protocol import Revision, Snapshot
 from threadstore.logs.sqlite import SqliteLog
 
@@ -116,7 +116,7 @@ def test_a_row_may_grow(tmp_path: Path, opened: Open):
     old = bytes([old[0] - 1]) + old[1:]
     log.append("t", [report])
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
-        other.execute("UPDATE events SET data = ?", (old,))
+        other.execute("UPDATE events SET data = ?, crc = ?", (old, event_checksum(seed(b"t"), 1, 1, old)))
     assert next(log.read("t")).event == report
     assert log.append("t", [report]).new == 0
     assert log.redact("t", [Erasure(comment=report.comment)]) == 1
@@ -242,15 +242,32 @@ def test_an_erasure_that_failed_is_not_counted(tmp_path: Path, opened: Open):
     """The number of an erasure that was rolled back is given again, and the WAL is cut for the one that gets it."""
     log = opened()
     log.append("t", [post(1, "the words that must go"), post(2, "")])
-    sound = [record.data for record in log.read("t")]
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
-        other.execute("UPDATE events SET data = x'90' WHERE position = 2")
-        with pytest.raises(CorruptRecord):
+        other.execute("CREATE TRIGGER stop BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'stop'); END")
+        with pytest.raises(CorruptRecord, match="stop"):
             log.redact("t", [Erasure(comment=make_id(1, 0, 0))])
-        other.execute("UPDATE events SET data = ? WHERE position = 2", sound[1:])
+        other.execute("DROP TRIGGER stop")
     log.append("t", [post(3, "more")])
     assert log.redact("t", [Erasure(comment=make_id(1, 0, 0))]) == 1
     assert b"must go" not in files(tmp_path)
+
+
+def test_damaged_rows_keep_no_erased_text(tmp_path: Path, opened: Open):
+    """A damaged row is erased if it still reads as what is to be erased, or as nothing; it stays damaged, and others stay."""
+    log = opened()
+    log.append(
+        "t", [post(1, "the words that must go"), post(2, "words that must go, too"), post(3, "kept"), post(4, "kept as well")]
+    )
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
+        other.execute("UPDATE events SET crc = x'00000000' WHERE position IN (1, 3)")
+        other.execute("UPDATE events SET data = CAST(substr(data, 2) AS BLOB) WHERE position = 2")
+        assert log.redact("t", [Erasure(comment=make_id(1, 0, 0))]) == 2
+        assert log.redact("t", [Erasure(comment=make_id(9, 0, 0))]) == 0
+        assert other.execute("SELECT length(ltrim(hex(data), 'C1')) FROM events WHERE position = 2").fetchone() == (0,)
+    assert b"must go" not in files(tmp_path)
+    assert [bool(record.damage) for record in log.read("t")] == [True, True, True, False]
+    assert [(damage.kind, damage.position) for damage in log.verify()] == [("checksum", 1), ("checksum", 2), ("checksum", 3)]
+    assert b"kept as well" in files(tmp_path)
 
 
 def test_our_own_readers_are_not_in_the_way(tmp_path: Path, opened: Open):

@@ -15,13 +15,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from threadstore.errors import CorruptRecord, StoreClosed, StoreUnavailable, UnsupportedSchema
+from threadstore.errors import ConflictingEvent, CorruptRecord, StoreClosed, StoreUnavailable, UnsupportedSchema
 from threadstore.events import CommentPosted, Erasure
-from threadstore.ids import make_id
+from threadstore.ids import make_id, to_bytes
 from threadstore.logs._sqlite_database import Database
 from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.logs.sqlite import SqliteLog, _in_order, _records, _records_of
 
 Open = Callable[..., SqliteLog]
 
@@ -297,7 +298,7 @@ UNPRIVILEGED = """
 import os, sys
 from pathlib import Path
 from threadstore.errors import StoreUnavailable
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.logs.sqlite import SqliteLog, _in_order, _records, _records_of
 
 Path("/").as_uri()  # loads its modules while this process may still read them
 if os.geteuid() == 0:
@@ -328,6 +329,15 @@ def test_a_file_that_can_not_be_written_is_refused(shared: Path, file: int, fold
     shared.chmod(folder)
     assert why in python(UNPRIVILEGED, path)
     shared.chmod(0o755)
+
+
+def test_a_read_only_file_is_refused_before_anything_is_made(tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch):
+    """What this process may not write is not opened, so that no file appears beside it."""
+    opened().close()
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (str(tmp_path / "log.db"), os.W_OK))
+    with pytest.raises(StoreUnavailable, match="read-only"):
+        opened()
+    assert [path.name for path in tmp_path.iterdir()] == ["log.db"]
 
 
 def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -384,38 +394,121 @@ def test_patience_ends(tmp_path: Path):
 
 
 def test_a_key_that_is_no_text_is_damage(tmp_path: Path, opened: Open):
-    """Bytes that are no UTF-8 in place of a key are reported as damage, not as a fault of the program."""
+    """Bytes that are no UTF-8 in place of a key are reported as damage, and stand in the way of no other thread."""
     log = opened()
     log.append("t", posts(1))
-    foreign(tmp_path / "log.db", "UPDATE threads SET key = CAST(x'ff' AS TEXT)")
-    with pytest.raises(CorruptRecord, match="UTF-8"):
-        list(log.read_all())
+    log.append("u", posts(2, thread="u"))
+    foreign(tmp_path / "log.db", "UPDATE threads SET key = CAST(x'ff' AS TEXT) WHERE key = 't'")
+    assert list(log.threads()) == ["\ufffd", "u"]
+    damaged, sound = log.read_all()
+    assert (damaged.position, bool(damaged.damage), sound.event.body) == (1, True, "body 2")
+    assert [(damage.kind, damage.position) for damage in log.verify()] == [("checksum", 1)]
 
 
 def test_counters_that_contradict_the_rows_are_damage(tmp_path: Path, opened: Open):
-    """A counter that was set back can not make an append overwrite a record."""
+    """A counter that was set back neither hides a record nor makes an append overwrite one."""
     log = opened()
     log.append("t", posts(1, 2))
     foreign(tmp_path / "log.db", "UPDATE threads SET revision = 1")
-    with pytest.raises(CorruptRecord, match="UNIQUE"):
-        log.append("t", posts(3))
-    assert [record.revision for record in log.read("t")] == [1, 2]
+    assert log.revision("t") == 2
+    assert [damage.kind for damage in log.verify()] == ["revision"]
+    assert log.append("t", posts(3)).revision == 3
+    assert [record.revision for record in log.read("t")] == [1, 2, 3]
+
+
+def test_damaged_rows_are_read_past(tmp_path: Path, opened: Open):
+    """Reading hands out a damaged row as one that says so, and goes on; in no way of reading is it taken for what it says."""
+    log = opened()
+    log.append("t", posts(1, 2, 3))
+    foreign(tmp_path / "log.db", "UPDATE events SET data = CAST(replace(data, 'body 2', 'body 9') AS BLOB) WHERE position = 2")
+    found = log.find(posts(2)[0].id)
+    assert found is not None
+    for record in (list(log.read("t"))[1], list(log.read_all())[1], found):
+        assert (record.position, record.damage) == (2, "its row does not match its checksum")
+        with pytest.raises(CorruptRecord, match="checksum"):
+            record.event  # noqa: B018
+    assert [record.event.body for record in log.read_all() if not record.damage] == ["body 1", "body 3"]
+
+
+def test_a_row_under_another_id_is_not_found_as_it(tmp_path: Path, opened: Open):
+    """A damaged id leads to no other comment, and a write under it is refused as damage, not as a conflict."""
+    log = opened()
+    log.append("t", posts(1, 2))
+    foreign(tmp_path / "log.db", f"UPDATE events SET id = x'{to_bytes(make_id(7, 0, 0)).hex()}' WHERE position = 2")
+    found = log.find(make_id(7, 0, 0))
+    assert found is not None
+    assert found.damage == "its row is filed under another id than its own"
+    assert log.find(make_id(2, 0, 0)) is None
+    assert [record.event.body for record in log.read("t")] == ["body 1", "body 2"]
+    with pytest.raises(CorruptRecord) as error:
+        log.append("t", posts(7))
+    assert error.value.position == 2
+    with pytest.raises(ConflictingEvent):
+        log.append("t", [replace(posts(1)[0], spoiler=True)])
+
+
+@pytest.mark.parametrize("row", [(None, 1, b"", b""), (1, b"", b"", b""), (1, "1", b"", b"")])
+def test_a_row_without_a_place_is_left_out(row: tuple[Any, ...]):
+    """Where a damaged page gives a value of a type that no row can have, nobody could say where the record stands."""
+    assert list(_records([(*row, b"t")])) == []
+    assert list(_records_of("t", [row])) == []
+
+
+def test_a_record_that_is_no_bytes_is_damaged():
+    """Whatever a damaged page gives for a record, what is handed out is bytes, and damaged."""
+    assert [(record.data, bool(record.damage)) for record in _records_of("t", [(1, 1, b"", 7), (2, 2, 7, b"")])] == [
+        (b"", True)
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("places", "taken", "after"),
+    [
+        ((11, 12, 13), 3, 13),
+        ((11, 12, 0), 2, 12),
+        ((11, 12, 1 << 40), 2, 12),
+        ((11, 12, b""), 2, 12),
+        ((11, 0, 13), 3, 13),
+        ((11, 13), 2, 13),
+        ((3, 4), 2, 12),
+        ((15,), 1, 15),
+        ((0,), 1, 11),
+        (("11",), 1, 11),
+    ],
+)
+def test_a_damaged_place_leads_nobody_astray(places: tuple[Any, ...], taken: int, after: int):
+    """Reading in chunks never goes back, never leaps over what is left, and never repeats what it need not."""
+    rows = [(place,) for place in places]
+    assert _in_order(rows, 0, 10) == (rows[:taken], after)
+
+
+@pytest.mark.parametrize("count", [60, 4_500])
+def test_what_stands_on_sound_pages_is_read(tmp_path: Path, opened: Open, count: int):
+    """Where SQLite can not read a page, the rows on all others come all the same, in order and each once."""
+    log = opened()
+    log.append("t", [replace(event, body=f"{event.body} {'words ' * 20}") for event in posts(*range(1, count + 1))])
+    log.close()
+    data = (tmp_path / "log.db").read_bytes()
+    page = data.index(b"body %d words" % (count * 2 // 3)) // 4096 * 4096
+    lost = {number for number in range(1, count + 1) if b"body %d words" % number in data[page : page + 4096]}
+    (tmp_path / "log.db").write_bytes(data[:page] + b"\xff" * 4096 + data[page + 4096 :])
+    log = opened()
+    kept = [number for number in range(1, count + 1) if number not in lost]
+    assert 0 < len(lost) < 40
+    for records in (log.read("t"), log.read_all()):
+        assert [record.revision for record in records if not record.damage] == kept
+    assert [record.position for record in log.read_all(after=kept[0], limit=50)] == kept[1:51]
+    assert log.append("t", posts(count + 1)).revision == count + 1
 
 
 def test_a_record_that_can_not_be_read_names_its_position(tmp_path: Path, opened: Open):
-    """Comparing a retry with a damaged record, or redacting one, says where it is, and changes nothing."""
+    """Comparing a retry with a damaged record says where it is, and changes nothing."""
     log = opened()
     log.append("t", posts(1, 2))
     foreign(tmp_path / "log.db", "UPDATE events SET data = x'93' WHERE position = 2")
-    calls = [
-        lambda: log.append("t", posts(1, 2)),
-        lambda: log.redact("t", [Erasure(comment=posts(1)[0].id)]),
-        lambda: log.append("t", posts(3), erasures=[Erasure(comment=posts(1)[0].id)]),
-    ]
-    for call in calls:
-        with pytest.raises(CorruptRecord) as error:
-            call()
-        assert error.value.position == 2
+    with pytest.raises(CorruptRecord) as error:
+        log.append("t", posts(1, 2, 3))
+    assert error.value.position == 2
     assert (log.position(), next(log.read("t")).event.body) == (2, "body 1")
 
 
@@ -532,7 +625,7 @@ import sys
 from contextlib import closing
 from threadstore.events import CommentPosted
 from threadstore.ids import make_id
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.logs.sqlite import SqliteLog, _in_order, _records, _records_of
 
 path, start, count, thread = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 with closing(SqliteLog.open(path, durability="off")) as log:

@@ -15,7 +15,7 @@ from threadstore.codec import encode
 from threadstore.errors import StoreUnavailable
 from threadstore.events import Actor, CommentPosted, Erasure
 from threadstore.ids import make_id, to_bytes
-from threadstore.logs._sqlite_schema import checksum
+from threadstore.logs._sqlite_schema import checksum, event_checksum, seed
 from threadstore.logs._sqlite_verify import verify
 from threadstore.logs.protocol import Damage, Revision, Snapshot
 from threadstore.logs.sqlite import SqliteLog
@@ -118,7 +118,7 @@ def test_damage_is_told_by_kind_and_place(file: sqlite3.Connection, statement: s
 
 def write(connection: sqlite3.Connection, position: int, id: bytes, data: bytes) -> None:
     """Put *data* into the second thread's record with a checksum that fits, as a program with a bug would."""
-    crc = checksum(position, "u", 1, id, data)
+    crc = event_checksum(seed(b"u"), position, 1, data)
     connection.execute("UPDATE events SET id = ?, crc = ?, data = ? WHERE position = ?", (id, crc, data, position))
 
 

@@ -162,8 +162,8 @@ MUTANTS = (
         "thread keys are compared without case",
         "test_hostile_text.py::test_keys_that_look_alike_are_different_threads",
         "logs/sqlite.py",
-        "    WHERE key = ? AND e.revision > ? AND e.revision <= ? ORDER BY e.revision LIMIT ?",
-        "    WHERE key = ? COLLATE NOCASE AND e.revision > ? AND e.revision <= ? ORDER BY e.revision LIMIT ?",
+        "    WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?",
+        "    WHERE key = ? COLLATE NOCASE AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?",
     ),
     Mutant(
         "errors repeat what they refuse",

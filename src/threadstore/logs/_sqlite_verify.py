@@ -16,7 +16,7 @@ from threadstore.codec import decode
 from threadstore.errors import DataError
 from threadstore.events import Erasure, is_redacted
 from threadstore.ids import to_bytes
-from threadstore.logs._sqlite_schema import checksum, unfilled
+from threadstore.logs._sqlite_schema import checksum, is_sound, seed, unfilled
 from threadstore.logs.batch import Erasures
 from threadstore.logs.protocol import Damage, Position
 
@@ -88,7 +88,7 @@ def _events(connection: sqlite3.Connection, erased: dict[bytes, Erasures]) -> It
 
 def _event(row: Row, erased: dict[bytes, Erasures]) -> Iterator[Damage]:
     position, key, revision, id, crc, data = row
-    if crc != checksum(position, key, revision, id, data):
+    if not is_sound(seed(key), position, revision, data, crc):
         yield Damage("checksum", position, _text(key), "the row does not match its checksum")
         return
     try:

@@ -13,6 +13,8 @@ What a log promises, and `threadstore.testing.check_event_log` proves:
 - `redact` takes the texts that an erasure absorbs out of the log and of everything derived from it, and remembers the
   erasure, so that a text that arrives later is stored without its words.
 - Records are stored as the codec's bytes. A log never folds: it knows events, not threads' states.
+- Damage costs what it has hit. Of a record that is not as it was stored, reading says so (`Record.damage`) and goes on; one that
+  can not be fetched at all is left out, which its revision and its position show, since both are dense.
 
 Erasure and merge aside, nothing is ever rewritten.
 """
@@ -26,7 +28,7 @@ from typing import Final, NewType, Protocol, runtime_checkable
 from msgspec import Struct
 
 from threadstore.codec import decode
-from threadstore.errors import CorruptRecord
+from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, ThreadStoreError
 from threadstore.events import Erasure, Event
 
 __all__ = [
@@ -61,12 +63,17 @@ Expected = Expect | Revision
 
 
 class Record(Struct, frozen=True):
-    """One stored event: where it is, and its canonical bytes."""
+    """
+    One stored event: where it is, and its canonical bytes.
+
+    `damage` says what is wrong with a record that is not as it was stored; its other fields are not to be believed then.
+    """
 
     position: Position
     revision: Revision
     thread: str
     data: bytes
+    damage: str = ""
 
     @property
     def event(self) -> Event:
@@ -74,9 +81,11 @@ class Record(Struct, frozen=True):
         Decode the event, anew at each use.
 
         Raises:
-            CorruptRecord, UnsupportedSchema, UpcastFailed: as `threadstore.codec.decode`, naming the position. An event that
-                is filed under another thread than its own is corrupt as well.
+            CorruptRecord, UnsupportedSchema, UpcastFailed: as `threadstore.codec.decode`, naming the position. A damaged
+                record is corrupt, and so is an event that is filed under another thread than its own.
         """
+        if self.damage:
+            raise CorruptRecord(self.position, self.damage)
         event = decode(self.data, position=self.position)
         if event.thread != self.thread:
             raise CorruptRecord(self.position, f"it is filed under another thread than its own, {event.thread!r:.80}")
@@ -149,6 +158,30 @@ class EventLog(Protocol):
             WrongRevision: Something is new and the thread is not at *expected*; nothing was stored.
         """
         ...
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Appended | ThreadStoreError | None]:
+        """
+        Append several batches, each of one thread, in the order given and, if the log can, at the cost of one commit.
+
+        The answer to each is what `append` would have answered, or the `ConflictingEvent` or `DataError` that it would have
+        raised. A batch that is refused leaves no trace and stands in the way of later ones of its own thread alone, which may
+        rest on it: they are not tried, and None is their answer. Where anything is raised, no batch is known to be stored.
+
+        Raises:
+            ValueError: An event belongs to another thread.
+        """
+        answers: list[Appended | ThreadStoreError | None] = []
+        refused: set[str] = set()
+        for thread, events in appends:
+            if thread in refused:
+                answers.append(None)
+                continue
+            try:
+                answers.append(self.append(thread, events))
+            except (ConflictingEvent, DataError) as error:
+                refused.add(thread)
+                answers.append(error)
+        return answers
 
     def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
         """Yield the thread's records with a revision above *after*, in order: a consistent state of the moment of the call."""

@@ -18,6 +18,10 @@ size, SQLite may move their neighbours to another page and leave a copy in the s
 - The state of a snapshot follows a margin of a page, so it lies on overflow pages, which are never copied and are zeroed when
   freed.
 
+**Damage.** Each row that is read is held against its checksum. Where SQLite itself can not read a page, rows are asked for in
+ever smaller portions, so that only those on the damaged page are left out. What can not be read may hold words that are to be
+erased: an erasure judges it by what it says, and blanks it if it says nothing.
+
 `threadstore.logs._sqlite_database` has the connections and cuts the WAL, `_sqlite_schema` the tables, `_sqlite_verify` the
 examination.
 """
@@ -26,14 +30,29 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, NamedTuple, Self
 
+from msgspec.structs import replace
+
 from threadstore.codec import decode, encode
+from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, ThreadStoreError
 from threadstore.events import Erasure, Event, is_redacted, redact
 from threadstore.ids import from_bytes, is_id, to_bytes
 from threadstore.logs._sqlite_database import Database
-from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum, filled, last_erasure, unfilled
+from threadstore.logs._sqlite_schema import (
+    PAGE_SIZE,
+    checksum,
+    event_checksum,
+    filled,
+    is_sound,
+    last_erasure,
+    seed,
+    unfilled,
+)
 from threadstore.logs._sqlite_verify import verify
 from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
@@ -48,17 +67,24 @@ DURABILITY: Final[Mapping[str, str]] = {"full": "FULL", "normal": "NORMAL", "off
 _TIMEOUT: Final = 10_000
 _CHUNK: Final = 1_000
 
-# --- reading: each ends in the bounds "above ?, up to ?, at most ?"
+# --- reading: each ends in the bounds "above ?, up to ?, at most ?". Said as "from ? + 1", since SQLite would begin with looking
+# at the row before, whose page may be the damaged one.
 _READ: Final = """
-    SELECT position, e.revision, key, data FROM threads AS t JOIN events AS e ON e.thread = t.id
-    WHERE key = ? AND e.revision > ? AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
+    SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
+    WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
+# A key that is damaged may be no UTF-8, so keys are read as bytes.
 _READ_ALL: Final = """
-    SELECT position, e.revision, key, data FROM events AS e JOIN threads AS t ON t.id = e.thread
-    WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"""
-_THREADS: Final = "SELECT id, key FROM threads WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+    SELECT position, e.revision, crc, data, CAST(key AS BLOB) FROM events AS e JOIN threads AS t ON t.id = e.thread
+    WHERE position >= ? + 1 AND position <= ? ORDER BY position LIMIT ?"""
+_THREADS: Final = "SELECT id, CAST(key AS BLOB) FROM threads WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 _LAST_THREAD: Final = "SELECT max(id) FROM threads"
-_FIND: Final = "SELECT position, e.revision, key, data FROM events AS e JOIN threads AS t ON t.id = e.thread WHERE e.id = ?"
-_REVISION: Final = "SELECT revision FROM threads WHERE key = ?"
+_FIND: Final = """
+    SELECT position, e.revision, crc, data, CAST(key AS BLOB)
+    FROM events AS e JOIN threads AS t ON t.id = e.thread WHERE e.id = ?"""
+# A counter that is damaged must neither hide events nor give a revision again.
+_REVISION: Final = """
+    SELECT max(t.revision, coalesce((SELECT max(e.revision) FROM events AS e WHERE e.thread = t.id), 0))
+    FROM threads AS t WHERE key = ?"""
 _POSITION: Final = "SELECT coalesce(max(position), 0) FROM events"
 
 # --- appending
@@ -80,7 +106,7 @@ _REMEMBER: Final = """
 _CANDIDATES: Final = """
     SELECT comment, person, before FROM erasures WHERE thread = ?1 AND (comment = ?2 OR (comment IS NULL AND person = ?3))"""
 _HELD: Final = """
-    SELECT e.revision, position, e.id, data FROM threads AS t JOIN events AS e ON e.thread = t.id
+    SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision > ? ORDER BY e.revision LIMIT ?"""
 _REWRITE: Final = "UPDATE events SET crc = ?, data = ? WHERE position = ?"
 _SHOWN: Final = "SELECT coalesce(max(shown), 0) FROM erasures WHERE thread = ?"
@@ -147,17 +173,73 @@ class SqliteLog(EventLog):
         with self._database.writing() as writer:
             positions = _known(writer, facts)
             new = [event for id, event in facts.items() if id not in positions]
-            standing = _Standing(*writer.execute(_STANDING, (thread, thread, thread)).fetchone())
-            self._database.note_erasure(standing.erasure)
-            if new:
-                check_expected(thread, expected, standing.revision)
-            if erasures:
-                self._erase(writer, thread, erasures, standing.revision + (len(new) or 1))
-            if new and (standing.erased or erasures):
-                new = [redact(event) if _is_absorbed(writer, event) else event for event in new]
-            if new:
-                positions |= _insert(writer, thread, new, standing)
-        return Appended(tuple(positions[event.id] for event in events), len(new), Revision(standing.revision + len(new)))
+            added, revision = self._add(writer, thread, new, expected, erasures)
+        return _appended(events, positions | added, len(new), revision)
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Appended | ThreadStoreError | None]:
+        """
+        Append as the protocol says, in one commit. Complexity: O(log n) for each event.
+
+        Where nothing is known already, which is the rule, all that is for one thread is stored by the same statements: each lets
+        other Python threads run, and this one has to wait for its turn again.
+        """
+        of_threads: dict[str, list[Event]] = {}
+        for thread, events in appends:
+            of_threads.setdefault(thread, []).extend(events)
+        with self._database.writing() as writer:
+            if not _are_new(writer, of_threads):
+                return self._append_each(writer, appends)
+            positions, revisions = dict[str, Position](), dict[str, int]()
+            for thread, together in of_threads.items():
+                added, revision = self._add(writer, thread, together)
+                positions |= added
+                revisions[thread] = revision - len(together)
+        answers = []
+        for thread, events in appends:
+            revisions[thread] += len(events)
+            answers.append(_appended(events, positions, len(events), Revision(revisions[thread])))
+        return answers
+
+    def _append_each(
+        self, writer: sqlite3.Connection, appends: Sequence[tuple[str, Sequence[Event]]]
+    ) -> Sequence[Appended | ThreadStoreError | None]:
+        """Append one after the other in the present transaction; what is refused is refused before any of it is written."""
+        answers: list[Appended | ThreadStoreError | None] = []
+        refused: set[str] = set()
+        for thread, events in appends:
+            if thread in refused:
+                answers.append(None)
+                continue
+            try:
+                facts = distinct(thread, events)
+                positions = _known(writer, facts)
+                new = [event for id, event in facts.items() if id not in positions]
+                added, revision = self._add(writer, thread, new)
+                answers.append(_appended(events, positions | added, len(new), revision))
+            except (ConflictingEvent, DataError) as error:
+                refused.add(thread)
+                answers.append(error)
+        return answers
+
+    def _add(
+        self,
+        writer: sqlite3.Connection,
+        thread: str,
+        new: Sequence[Event],
+        expected: Expected = ANY,
+        erasures: Sequence[Erasure] = (),
+    ) -> tuple[dict[str, Position], Revision]:
+        """Store what is *new* in the present transaction; return its positions, and the thread's revision."""
+        standing = _Standing(*writer.execute(_STANDING, (thread, thread, thread)).fetchone())
+        self._database.note_erasure(standing.erasure)
+        if new:
+            check_expected(thread, expected, standing.revision)
+        if erasures:
+            self._erase(writer, thread, erasures, standing.revision + (len(new) or 1))
+        if new and (standing.erased or erasures):
+            new = [redact(event) if _is_absorbed(writer, event) else event for event in new]
+        positions = _insert(writer, thread, new, standing) if new else {}
+        return positions, Revision(standing.revision + len(new))
 
     def redact(self, thread: str, erasures: Sequence[Erasure]) -> int:
         """Redact as the protocol says. Complexity: O(events of the thread) if an erasure is new."""
@@ -171,28 +253,29 @@ class SqliteLog(EventLog):
         if not fresh:
             return 0
         writer.execute(_DROP, (thread,))
-        absorbing, after, changed = Erasures(fresh), 0, 0
+        absorbing, mark, after, changed = Erasures(fresh), seed(thread.encode()), 0, 0
         while rows := writer.execute(_HELD, (thread, after, _CHUNK)).fetchall():
-            rewritten = [new for row in rows if (new := _rewritten(thread, row, absorbing))]
+            rows, after = _in_order(rows, 1, after)
+            rewritten = [new for row in rows if (new := _rewritten(mark, row, absorbing))]
             writer.executemany(_REWRITE, rewritten)
             changed += len(rewritten)
-            after = rows[-1][0]
         return changed
 
     # --- reading --------------------------------------------------------------------------------------------------------------
 
     def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
-        return map(_record, self._rows(_READ, (thread,), 1, check_place(after), END, lambda: self.revision(thread)))
+        rows = self._rows(_READ, (thread,), 1, check_place(after), END, lambda: self.revision(thread))
+        return _records_of(thread, rows)
 
     def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
-        return map(_record, self._rows(_READ_ALL, (), 0, check_place(after), check_limit(limit), self.position))
+        return _records(self._rows(_READ_ALL, (), 0, check_place(after), check_limit(limit), self.position))
 
     def threads(self) -> Iterator[str]:
         """Yield the keys as the protocol says. Complexity: O(1) for each."""
         rows = self._rows(_THREADS, (), 0, 0, END, lambda: self._one(_LAST_THREAD)[0])
-        return (key for _, key in rows)
+        return (_thread_of(key)[0] for _, key in rows)
 
     def _rows(self, sql: str, of: Row, mark: int, after: int, limit: int, last: Callable[[], int]) -> Iterator[Row]:
         """
@@ -200,21 +283,45 @@ class SqliteLog(EventLog):
 
         What fits into one chunk is one statement, so one state by itself. Only a longer answer needs the bound that *last* gives.
         """
-        rows = self._all(sql, (*of, after, END, min(limit, _CHUNK)))
+        try:
+            rows = self._all(sql, (*of, after, END, min(limit, _CHUNK)))
+        except CorruptRecord:
+            return islice(self._readable(sql, of, mark, after, last()), limit)
         if len(rows) < _CHUNK:
             return iter(rows)
-        return self._chunks(sql, of, mark, rows, limit, last())
+        return self._chunks(sql, of, mark, rows, after, limit, last())
 
-    def _chunks(self, sql: str, of: Row, mark: int, rows: list[Row], limit: int, upto: int) -> Iterator[Row]:
+    def _chunks(self, sql: str, of: Row, mark: int, rows: list[Row], after: int, limit: int, upto: int) -> Iterator[Row]:
         while rows:
+            rows, after = _in_order(rows, mark, after)
             yield from rows
             limit -= len(rows)
-            rows = self._all(sql, (*of, rows[-1][mark], upto, min(limit, _CHUNK)))
+            try:
+                rows = self._all(sql, (*of, after, upto, min(limit, _CHUNK)))
+            except CorruptRecord:
+                rows = list(islice(self._readable(sql, of, mark, after, upto), min(limit, _CHUNK)))
+
+    def _readable(self, sql: str, of: Row, mark: int, after: int, upto: int) -> Iterator[Row]:
+        """Yield the rows of a range in which SQLite can not read all: what fails is halved, down to the single rows that do."""
+        ranges = [(after, upto)]
+        while ranges:
+            after, upto = ranges.pop()
+            try:
+                rows = self._all(sql, (*of, after, upto, min(upto - after, _CHUNK)))
+            except CorruptRecord:
+                middle = (after + upto) // 2
+                if after < middle:
+                    ranges += [(middle, upto), (after, middle)]
+                continue
+            if len(rows) == _CHUNK:
+                rows, after = _in_order(rows, mark, after)
+                ranges.append((after, upto))
+            yield from rows
 
     def find(self, id: str) -> Record | None:
         """Find as the protocol says. Complexity: O(log n)."""
         row = self._one(_FIND, to_bytes(id)) if is_id(id) else None
-        return None if row is None else _record(row)
+        return None if row is None else next((_found(id, record) for record in _records([row])), None)
 
     def revision(self, thread: str) -> Revision:
         """Return the revision, which other processes may have moved. Complexity: O(log threads), one statement."""
@@ -286,9 +393,61 @@ class SqliteLog(EventLog):
 # --- rows ---------------------------------------------------------------------------------------------------------------------
 
 
-def _record(row: Row) -> Record:
-    position, revision, thread, data = row
-    return Record(position, revision, thread, unfilled(data))
+def _in_order(rows: list[Row], mark: int, after: int) -> tuple[list[Row], int]:
+    """
+    Return the first of *rows*, and the place behind which to go on: one that follows the place before it.
+
+    A damaged place at the end of a chunk would lead astray, back to where reading began or beyond all that is left.
+    """
+    for count in range(len(rows), 1, -1):
+        place, former = rows[count - 1][mark], rows[count - 2][mark]
+        if type(place) is type(former) is int and place - 1 == former >= after:
+            return rows[:count], place
+    reached = rows[-1][mark]
+    return rows, reached if type(reached) is int and reached > after else after + len(rows)
+
+
+def _records_of(thread: str, rows: Iterable[Row]) -> Iterator[Record]:
+    mark = seed(thread.encode())
+    for position, revision, crc, data in rows:
+        if is_sound(mark, position, revision, data, crc):
+            yield Record(position, revision, thread, unfilled(data))
+        else:
+            yield from _damaged(position, revision, thread, data)
+
+
+def _records(rows: Iterable[Row]) -> Iterator[Record]:
+    for position, revision, crc, data, key in rows:
+        thread, mark = _thread_of(key)
+        if is_sound(mark, position, revision, data, crc):
+            yield Record(position, revision, thread, unfilled(data))
+        else:
+            yield from _damaged(position, revision, thread, data)
+
+
+@lru_cache(maxsize=4096)
+def _thread_of(key: bytes) -> tuple[str, int]:
+    """Return a thread's key, and what the checksums of its events begin with."""
+    return key.decode(errors="replace"), seed(key)
+
+
+def _damaged(position: Any, revision: Any, thread: str, data: Any) -> Iterator[Record]:
+    """Yield a record that says that it is damaged; none if nobody could say where it stands."""
+    if type(position) is int and type(revision) is int:
+        held = data if type(data) is bytes else b""
+        yield Record(Position(position), Revision(revision), thread, held, "its row does not match its checksum")
+
+
+def _found(id: str, record: Record) -> Record:
+    """Return the record that is filed under *id*, which says so if it is another's."""
+    with suppress(DataError):
+        if record.event.id != id:
+            return replace(record, damage="its row is filed under another id than its own")
+    return record
+
+
+def _appended(events: Sequence[Event], positions: Mapping[str, Position], new: int, revision: Revision) -> Appended:
+    return Appended(tuple(positions[event.id] for event in events), new, revision)
 
 
 def _revision(connection: sqlite3.Connection, thread: str) -> int:
@@ -306,8 +465,23 @@ def _known(writer: sqlite3.Connection, facts: Mapping[str, Event]) -> dict[str, 
     for id, event in facts.items():
         if id in found:
             position, data = found[id]
-            check_same(event, unfilled(data), position)
+            try:
+                check_same(event, unfilled(data), position)
+            except ConflictingEvent:
+                _check_sound(writer, id, position)  # what is damaged is not what it says
+                raise
     return {id: position for id, (position, _) in found.items()}
+
+
+def _are_new(writer: sqlite3.Connection, of_threads: Mapping[str, Sequence[Event]]) -> bool:
+    """Return whether nothing of this is known, and nothing comes twice."""
+    together: dict[str, Event] = {}
+    try:
+        for thread, events in of_threads.items():
+            together |= distinct(thread, events)
+        return len(together) == sum(map(len, of_threads.values())) and not _known(writer, together)
+    except (ConflictingEvent, DataError):
+        return False
 
 
 def _insert(writer: sqlite3.Connection, thread: str, events: Sequence[Event], standing: _Standing) -> dict[str, Position]:
@@ -318,10 +492,10 @@ def _insert(writer: sqlite3.Connection, thread: str, events: Sequence[Event], st
         number = writer.execute(_BEGIN, (revision, thread)).lastrowid
     else:
         writer.execute(_COUNT, (revision, number))
-    key, rows, positions = thread.encode(), [], {}
+    mark, rows, positions = seed(thread.encode()), [], {}
     for offset, event in enumerate(events, 1):
         position, revision, id, data = standing.position + offset, standing.revision + offset, to_bytes(event.id), encode(event)
-        rows.append((position, number, revision, id, checksum(position, key, revision, id, data), data))
+        rows.append((position, number, revision, id, event_checksum(mark, position, revision, data), data))
         positions[event.id] = Position(position)
     writer.executemany(_INSERT, rows)
     return positions
@@ -340,14 +514,37 @@ def _is_absorbed(writer: sqlite3.Connection, event: Event) -> bool:
     return any(Erasure(*candidate).absorbs(event) for candidate in candidates)
 
 
-def _rewritten(thread: str, row: Row, absorbing: Erasures) -> Row | None:
-    """Return the parameters that redact a row, or None if nothing in it is to be erased."""
-    revision, position, id, data = row
-    event = decode(unfilled(data), position=position)
+def _check_sound(connection: sqlite3.Connection, id: str, position: int) -> None:
+    """
+    Check the row of the event with this *id*.
+
+    Raises:
+        CorruptRecord: It is damaged.
+    """
+    rows = connection.execute(_FIND, (to_bytes(id),)).fetchall()
+    for damage in [_found(id, record).damage for record in _records(rows)]:
+        if damage:
+            raise CorruptRecord(position, damage)
+
+
+def _rewritten(mark: int, row: Row, absorbing: Erasures) -> Row | None:
+    """
+    Return the parameters that redact a row, or None if nothing in it is to be erased.
+
+    A damaged row is judged by what it says, and blanked if it says nothing; it keeps its checksum, and so stays damaged.
+    """
+    position, revision, crc, data = row
+    try:
+        event = decode(unfilled(data), position=position)
+    except CorruptRecord:
+        blank = filled(b"", len(data))
+        return None if data == blank else (crc, blank, position)
     if not absorbing.absorb(event) or is_redacted(event):
         return None
     blank = filled(encode(redact(event)), len(data))
-    return checksum(position, thread, revision, id, blank), blank, position
+    if is_sound(mark, position, revision, data, crc):
+        crc = event_checksum(mark, position, revision, blank)
+    return crc, blank, position
 
 
 def _snapshot(connection: sqlite3.Connection, thread: str) -> Snapshot | None:
