@@ -18,7 +18,6 @@ is withheld is in no field of what is shown.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from heapq import merge
 from itertools import islice
@@ -26,11 +25,10 @@ from typing import Final
 
 from threadstore.events import Actor, Event
 from threadstore.ids import time_of
-from threadstore.outline import Node, Outline, SortKey
+from threadstore.outline import Node, Outlined, SortKey, behind
 from threadstore.policy import Rules
 from threadstore.ranking import Order
 from threadstore.standing import Standing, cancellable, effective_reaction, is_author
-from threadstore.state import State
 from threadstore.viewmodel import CommentView, Concealment, Mention
 
 __all__ = ["Lens", "Outlined", "shown_actor"]
@@ -40,16 +38,6 @@ MAX_REVEAL: Final = 100_000
 MAX_ABOVE: Final = 1_000
 
 _FLAGS_WITH_MARKS: Final = ("removed", "held", "spoiler", "reported", "pinned")
-
-
-class Outlined(State):
-    """A state that can be read through an outline; `threadstore.Thread` is one."""
-
-    __slots__ = ()
-
-    def outline(self, rules: Rules) -> Outline:
-        """Return what is derived from the state under *rules*."""
-        raise NotImplementedError
 
 
 class Lens:
@@ -102,25 +90,23 @@ class Lens:
         """Return the top-level nodes behind *after*, lazily, and how many they are."""
         unburied = map(self._node, self._unburied_below(self.outline.top))
         more = sorted(self.outline.top_key(node, order, pinned, now) for node in unburied)
-        return self._behind(after, self.outline.top_keys(order, pinned, now), more)
+        return self._merged(self.outline.top_behind(order, pinned, now, after), behind(more, after))
 
     def flat(self, order: Order, now: int, after: SortKey | None) -> tuple[Iterator[Node], int]:
         """Return all comments behind *after*, the tree apart, lazily, and how many they are."""
         more = sorted(self.outline.flat_key(node, order, now) for node in self._opened)
-        return self._behind(after, self.outline.flat_keys(order, now), more)
+        return self._merged(self.outline.flat_behind(order, now, after), behind(more, after))
 
-    def _behind(self, after: SortKey | None, *listings: list[SortKey]) -> tuple[Iterator[Node], int]:
-        """Return what stands behind *after* in some sorted listings, merged into one."""
-        starts = [0 if after is None else bisect_right(keys, after) for keys in listings]
-        rests = [islice(keys, start, None) for keys, start in zip(listings, starts, strict=True)]
-        return (self._node(str(key[-1])) for key in merge(*rests)), sum(map(len, listings)) - sum(starts)
+    def _merged(self, *listings: tuple[Iterator[SortKey], int]) -> tuple[Iterator[Node], int]:
+        """Return what stands in some sorted listings, merged into one."""
+        keys = merge(*(keys for keys, _ in listings))
+        return (self._node(str(key[-1])) for key in keys), sum(count for _, count in listings)
 
     def children(self, node: Node, after: str = "") -> tuple[Iterator[Node], int]:
         """Return the replies behind *after*, lazily, and how many they are."""
-        start = bisect_right(node.children, after)
+        live, count = node.replies_behind(after)
         more = [id for id in self._unburied_below(node) if id > after]
-        ids = merge(islice(node.children, start, None), more)
-        return map(self._node, ids), len(node.children) - start + len(more)
+        return map(self._node, merge(live, more) if more else live), count + len(more)
 
     def _unburied_below(self, node: Node) -> list[str]:
         return [id for id in node.buried if id in self._unburied] if self._unburied else []

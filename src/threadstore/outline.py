@@ -17,9 +17,9 @@ Laws: `absorb` leaves the outline equal to a new one; counts equal a recount of 
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from threadstore.events import (
@@ -50,7 +50,7 @@ from threadstore.standing import (
 from threadstore.state import State
 from threadstore.viewmodel import Counts
 
-__all__ = ["Node", "Outline", "SortKey"]
+__all__ = ["Node", "Outline", "Outlined", "SortKey", "behind"]
 
 SortKey = tuple[int | str, ...]
 
@@ -82,10 +82,21 @@ class Node:
         """Return whether the public sees the comment or any below it."""
         return self.shown or bool(self.children)
 
+    def replies_behind(self, after: str) -> tuple[Iterator[str], int]:
+        """Return the ids of the live children above *after*, lazily, and how many they are."""
+        start = bisect_right(self.children, after)
+        return islice(self.children, start, None), len(self.children) - start
+
 
 def _remove(keys: list[Any], key: Any) -> None:
     """Take *key* out of a sorted list that holds it. Complexity: O(log n) comparisons, and a move of memory."""
     del keys[bisect_left(keys, key)]
+
+
+def behind(keys: list[SortKey], after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+    """Return the sorted keys behind *after* (None: all), lazily, and how many they are. Complexity: O(log n) comparisons."""
+    start = 0 if after is None else bisect_right(keys, after)
+    return islice(keys, start, None), len(keys) - start
 
 
 class _Sorted:
@@ -108,6 +119,16 @@ class _Sorted:
         if key is not None:
             insort(self.keys, key)
             self._of[id] = key
+
+
+class Outlined(State):
+    """A state that can be read through an outline; `threadstore.Thread` is one."""
+
+    __slots__ = ()
+
+    def outline(self, rules: Rules) -> Outline:
+        """Return what is derived from the state under *rules*."""
+        raise NotImplementedError
 
 
 class Outline:
@@ -145,7 +166,11 @@ class Outline:
         for target in sorted(state.targets()):
             self._settle(target)
         if self._today is not state:
-            self.names = Outline(self._today, rules).names
+            self.names = self._names_of_today()
+
+    def _names_of_today(self) -> Names:
+        today = self._today
+        return (today.outline(self.rules) if isinstance(today, Outlined) else Outline(today, self.rules)).names
 
     def _settle(self, target: str) -> None:
         cells = self._state.cells(target)
@@ -186,6 +211,10 @@ class Outline:
     def posts_by(self, actor: str | None) -> list[str]:
         """Return the ids of an actor's comments, oldest first. Complexity: O(1)."""
         return self._by_author.get(actor, [])
+
+    def recent_posts(self, actor: str | None) -> Iterator[str]:
+        """Yield the ids of an actor's comments, newest first. Complexity: O(log n) for each."""
+        return reversed(self.posts_by(actor))
 
     def is_seen(self, actor: str | None) -> bool:
         """Return whether the public sees any comment of an actor. Complexity: O(1)."""
@@ -267,9 +296,17 @@ class Outline:
 
     def top_key(self, node: Node, order: Order, pinned: bool, now: int) -> SortKey:
         """Return where a top-level *node* belongs in *order*; with *pinned*, what is pinned comes first."""
-        activity = self._activities().get(node.id, [node.id])[-1] if order == "active" else node.id
+        activity = self._activity_of(node) if order == "active" else node.id
         ranked = key(order, self._votes_of(node, activity), now=now)
         return (0 if node.pinned and node.shown else 1, *ranked) if pinned else ranked
+
+    def top_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+        """Return the keys of the live top level behind *after* (None: all), lazily, and how many they are; see `top_keys`."""
+        return behind(self.top_keys(order, pinned, now), after)
+
+    def flat_behind(self, order: Order, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+        """Return the keys of all comments that the public sees behind *after*, likewise; see `flat_keys`."""
+        return behind(self.flat_keys(order, now), after)
 
     def _votes_of(self, node: Node, activity: str) -> Votes:
         """Return what the orders look at; a comment that the public does not see has no votes."""
@@ -336,6 +373,9 @@ class Outline:
                 if node.shown:
                     self._note_activity(self._root(node), id)
         return self._activity
+
+    def _activity_of(self, node: Node) -> str:
+        return self._activities().get(node.id, [node.id])[-1]
 
     def _note_activity(self, root: Node, id: str) -> None:
         if self._activity is not None:
@@ -530,17 +570,22 @@ class Outline:
         self._top_level += step if posted.parent is None else 0
         author = None if posted.actor is None else posted.actor.id
         self._shown_by[author] = self._shown_by.get(author, 0) + step
+        root = self._note_shown(node)
+        if shown and not was_live:
+            _remove(parent.buried, node.id)
+            self._gain(parent, node)
+        elif not shown and not node.live:
+            self._lose(parent, node)
+        self._rerank(root)
+
+    def _note_shown(self, node: Node) -> Node:
+        """Note for the top-level ancestor that *node* is seen now, or no longer, and return that ancestor."""
         root = self._root(node)
-        if shown:
+        if node.shown:
             self._note_activity(root, node.id)
-            if not was_live:
-                _remove(parent.buried, node.id)
-                self._gain(parent, node)
         else:
             self._forget_activity(root, node.id)
-            if not node.live:
-                self._lose(parent, node)
-        self._rerank(root)
+        return root
 
     def _judge(self, node: Node) -> None:
         """Bring what depends on the comment's standing up to date."""

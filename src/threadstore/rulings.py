@@ -8,6 +8,7 @@ that stands already.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, assert_never
 
 from threadstore import commands as c
@@ -119,15 +120,15 @@ class Ruling(Question):
         limit, window = self.policy.flood_limit, self.policy.flood_window
         if limit is None or self._moderates():
             return
-        posts = self.outline.posts_by(self._actor_id())
-        if len(posts) >= limit and (oldest := time_of(posts[-limit])) > self.now - window:
-            raise TooManyPosts(self._actor_id(), limit, oldest + window)
+        for id in islice(self.outline.recent_posts(self._actor_id()), limit - 1, limit):
+            if (oldest := time_of(id)) > self.now - window:
+                raise TooManyPosts(self._actor_id(), limit, oldest + window)
 
     def _check_duplicate(self, command: c.Post) -> None:
         if not self.policy.duplicate_window:
             return
         since = self.now - self.policy.duplicate_window
-        for id in reversed(self.outline.posts_by(self._actor_id())):
+        for id in self.outline.recent_posts(self._actor_id()):
             if time_of(id) <= since:
                 return
             _, posted, standing = self._comment(id)
