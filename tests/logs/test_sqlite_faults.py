@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from threadstore.errors import StoreFull, StoreUnavailable
+from threadstore.errors import CorruptRecord, StoreFull, StoreUnavailable
 from threadstore.events import CommentErased, CommentPosted, Erasure, Event
 from threadstore.ids import make_id
 from threadstore.logs._sqlite_database import Database
@@ -208,6 +208,12 @@ def test_a_full_disk_leaves_nothing(log: Log):
     log.faults.execute("PRAGMA max_page_count = 1000")
     assert log.append("t", batch).positions == tuple(range(3, 13))
     assert list(log.verify()) == []
+
+
+def test_a_text_that_is_none_is_damage(log: Log):
+    """What Python can not read as text is no error of SQLite's, and is reported as damage all the same."""
+    with pytest.raises(CorruptRecord, match="UTF-8"), log._database.reading() as connection:
+        connection.execute("SELECT CAST(x'ff' AS TEXT)").fetchone()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of resources are POSIX's")

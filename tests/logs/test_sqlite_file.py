@@ -482,14 +482,14 @@ def test_a_damaged_place_leads_nobody_astray(places: tuple[Any, ...], taken: int
     assert _in_order(rows, 0, 10) == (rows[:taken], after)
 
 
-@pytest.mark.parametrize("count", [60, 4_500])
-def test_what_stands_on_sound_pages_is_read(tmp_path: Path, opened: Open, count: int):
+@pytest.mark.parametrize(("count", "damaged"), [(60, 40), (4_500, 100), (4_500, 3_000)])
+def test_what_stands_on_sound_pages_is_read(tmp_path: Path, opened: Open, count: int, damaged: int):
     """Where SQLite can not read a page, the rows on all others come all the same, in order and each once."""
     log = opened()
     log.append("t", [replace(event, body=f"{event.body} {'words ' * 20}") for event in posts(*range(1, count + 1))])
     log.close()
     data = (tmp_path / "log.db").read_bytes()
-    page = data.index(b"body %d words" % (count * 2 // 3)) // 4096 * 4096
+    page = data.index(b"body %d words" % damaged) // 4096 * 4096
     lost = {number for number in range(1, count + 1) if b"body %d words" % number in data[page : page + 4096]}
     (tmp_path / "log.db").write_bytes(data[:page] + b"\xff" * 4096 + data[page + 4096 :])
     log = opened()
