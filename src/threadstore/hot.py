@@ -10,12 +10,13 @@ none.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
 from typing import Final
 
+from threadstore.commits import Commit
 from threadstore.thread import Thread
 
 __all__ = ["Hot", "HotThreads"]
@@ -27,7 +28,7 @@ _EMPTY: Final = 3_000
 class Hot:
     """A thread in memory, and how much room it takes."""
 
-    __slots__ = ("charged", "key", "lock", "size", "thread", "users")
+    __slots__ = ("charged", "key", "lock", "pending", "size", "thread", "users")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -36,6 +37,8 @@ class Hot:
         self.users = 0
         #: What the cache reckons with; `size` may have changed since.
         self.charged = 0
+        #: The appends that may not be done yet, each with the thread that has its events already.
+        self.pending: deque[tuple[Commit, Thread]] = deque()
         self.forget()
 
     def forget(self) -> None:
@@ -68,10 +71,15 @@ class HotThreads:
 
         Complexity: O(1), and O(1) for each thread that is let go.
         """
+        with self.keep(key) as hot, hot.lock:
+            yield hot
+
+    @contextmanager
+    def keep(self, key: str) -> Iterator[Hot]:
+        """Keep the thread called *key* in memory meanwhile; whoever looks at it takes its lock."""
         hot = self._take(key)
         try:
-            with hot.lock:
-                yield hot
+            yield hot
         finally:
             self._give_back(hot)
 

@@ -7,6 +7,15 @@ other processes write too. Writers need no coordination: events commute. A cold 
 Ids come from one hybrid clock per store, above every id that the thread has seen. An erasure that has effect is handed to the log
 in the same step as its event, and the thread's state in memory is dropped, so that it is read again without the words. An erasure
 that somebody else wrote does the same when it is read.
+
+Writers share commits (`threadstore.commits`). One decides with its thread locked, and lets the thread have what is queued, so
+that the next decides on it; the lock is free again before it is stored. Readers, and whoever is refused or told that nothing was to
+be done, wait until all that they were judged or shown by is stored.
+
+Damage costs what it has hit. A thread is read without the events that are damaged, and counts them (`ThreadView.unreadable`):
+revisions are dense, so one of which nothing is left is missed as well. Such a thread is written to as any other, but its state
+is not kept as a snapshot, which would outlast the damage. Feeds leave out what is damaged. A copy of the log does not: `export`
+raises, so that nobody takes what is left for the whole.
 """
 
 from __future__ import annotations
@@ -25,8 +34,20 @@ from typing import Final, Self
 import msgspec
 
 from threadstore import commands as c
+from threadstore.codec import encode
+from threadstore.commits import Commit, Commits, Overtaken
 from threadstore.decide import is_same_request, resolve
-from threadstore.errors import ClockSkew, ConflictingEvent, MergeRefused, StoreError, StoreUnavailable, ThreadStoreError
+from threadstore.errors import (
+    ClockSkew,
+    ConflictingEvent,
+    CorruptRecord,
+    MergeRefused,
+    Rejected,
+    StoreError,
+    StoreUnavailable,
+    ThreadStoreError,
+    UpcastFailed,
+)
 from threadstore.events import MAX_AT, MAX_THREAD_KEY, REGISTERS, CommentPosted, Erasure, Event, check_int, check_key
 from threadstore.hot import Hot, HotThreads
 from threadstore.ids import NIL, HybridClock, time_of
@@ -36,7 +57,7 @@ from threadstore.logs.sqlite import SqliteLog
 from threadstore.policy import Policy
 from threadstore.snapshots import FINGERPRINT, restore, snapshot
 from threadstore.standing import erasure_of
-from threadstore.stored import By, Reveal, StoredThread, actor_of
+from threadstore.stored import By, Reveal, StoredThread, actor_of, readable
 from threadstore.thread import Thread
 from threadstore.verify import verify_store
 from threadstore.viewmodel import CommentView, Counts, QueueView
@@ -145,6 +166,7 @@ class ThreadStore:
         self._clock = HybridClock(now, random)
         self._minting = Lock()
         self._hot = HotThreads(cache_bytes)
+        self._commits = Commits(log)
         self._news = Condition()
         self._process = os.getpid()
 
@@ -191,29 +213,65 @@ class ThreadStore:
 
         Complexity: O(events that others wrote since the last use); O(n) for a cold thread.
         """
-        with self._up_to_date(key) as hot:
+        self._check_process()
+        with self._hot.lend(key) as hot:
+            self._settle(hot, wait=True)
+            self._catch_up(hot)
             yield hot.thread
 
-    @contextmanager
-    def _up_to_date(self, key: str) -> Iterator[Hot]:
+    def _check_process(self) -> None:
         if self._process != os.getpid():  # a thread may be locked by a Python thread that the child does not have
             why = "it was opened before the process forked; open it anew in each process"
             raise StoreUnavailable(type(self.log).__name__, why)
-        with self._hot.lend(key) as hot:
-            self._catch_up(hot)
-            yield hot
 
     def _catch_up(self, hot: Hot) -> None:
         """Fold what the log holds beyond the thread's revision."""
-        if hot.thread.revision == 0:
+        is_cold = hot.thread.revision == 0 and not hot.pending
+        if is_cold:
             self._start_cold(hot)
         start = hot.thread.revision
         if not self._read_on(hot):
             hot.forget()
-            start = 0
+            self._settle(hot)
+            is_cold, start = True, 0
             self._read_on(hot)
-        if hot.thread.revision - start > max(SNAPSHOT_AFTER, start):
+        if is_cold:
+            self._miss_lost_end(hot)
+        if hot.thread.revision - start > max(SNAPSHOT_AFTER, start) and not (hot.thread.unreadable or hot.pending):
             self._keep_snapshot(hot.thread)
+
+    def _settle(self, hot: Hot, *, wait: bool = False) -> None:
+        """
+        Take note of the appends of this thread that are done, or *wait* for all of them.
+
+        One that was not stored is in the thread all the same, which is forgotten, therefore. One that was queued for a thread
+        that is forgotten already is waited for in any case: who decides must see it, and it is to be read from the log.
+        """
+        while hot.pending:
+            commit, thread = hot.pending[0]
+            if not commit.done:
+                if thread is hot.thread and not wait:
+                    return
+                self._commits.drive(commit)
+            hot.pending.popleft()
+            if thread is not hot.thread:
+                continue
+            if commit.answer is None:
+                hot.forget()
+            elif commit.answer.new == len(commit.events) == commit.answer.revision - thread.revision:
+                thread.revision = commit.answer.revision  # nobody else has written in between
+
+    def _miss_lost_end(self, hot: Hot) -> None:
+        """Count the events that the log knows of, and that nothing is left of to be read."""
+        told = self.log.revision(hot.key)
+        if told <= hot.thread.revision:
+            return
+        if not self._read_on(hot):  # somebody may have written meanwhile
+            hot.forget()
+            self._read_on(hot)
+        lost = max(told - hot.thread.revision, 0)
+        hot.thread.unreadable += lost
+        hot.thread.revision += lost
 
     def _start_cold(self, hot: Hot) -> None:
         """Restore a cold thread from its snapshot, if it has one."""
@@ -231,11 +289,16 @@ class ThreadStore:
         records = self.log.read(hot.key, after=thread.revision)
         try:
             for record in records:
-                event = record.event
+                try:
+                    event = record.event
+                except (CorruptRecord, UpcastFailed):
+                    continue  # the next revision tells of it, or the last
                 if not is_cold and erasure_of(event, self.policy.rules) is not None:
                     return False
                 thread.apply(event)
-                thread.revision = record.revision
+                if record.revision > thread.revision:  # a damaged index may tell of a row twice
+                    thread.unreadable += record.revision - thread.revision - 1
+                    thread.revision = record.revision
                 hot.size += _EVENT_OVERHEAD + 2 * len(record.data)
         except BaseException:
             hot.forget()  # an event may be half applied
@@ -264,20 +327,72 @@ class ThreadStore:
 
         Complexity: that of `decide`, and of one append.
         """
-        with self._up_to_date(command.thread) as hot:
-            if command.id is not None and hot.thread.fact(command.id) is None and self._was_made(command, command.id):
-                return self._seen_through(command, command.id)
-            now = self._now()
-            decision = resolve(command, hot.thread, policy=self.policy, now=now, mint=partial(self._mint, now))
-            if not decision.events:
-                return self._seen_through(command, decision.id)
+        self._check_process()
+        while True:
+            with suppress(Overtaken):
+                return self._execute(command)
+
+    def _execute(self, command: c.Command) -> str:
+        """Execute *command*; raise `Overtaken` if it was decided on what could not be stored."""
+        with self._hot.keep(command.thread) as hot:
+            with hot.lock:
+                self._settle(hot)
+                self._catch_up(hot)
+                try:
+                    id, queued = self._decide(command, hot)
+                except Rejected:
+                    self._confirm(hot)
+                    raise
             try:
-                self._append(hot, decision.events)
+                if queued is not None:
+                    self._commits.wait(queued)
             except ConflictingEvent:
                 # Another process may have made the same request since, and have filled in what it left open otherwise.
                 if command.id is None or not self._was_made(command, command.id):
                     raise
-        return decision.id
+        self._spread_news()
+        return id
+
+    def _decide(self, command: c.Command, hot: Hot) -> tuple[str, Commit | None]:
+        """
+        Return the id that answers the command, and what has to be stored for it.
+
+        The thread takes what is queued in at once, so that who decides next sees it; the log has it later.
+        """
+        if command.id is not None and hot.thread.fact(command.id) is None and self._was_made(command, command.id):
+            return self._seen_through(command, command.id), None
+        now = self._now()
+        decision = resolve(command, hot.thread, policy=self.policy, now=now, mint=partial(self._mint, now))
+        if not decision.events:
+            self._confirm(hot)
+            return self._seen_through(command, decision.id), None
+        if erasures := self._erasures(decision.events):
+            self._confirm(hot)
+            self.log.append(hot.key, decision.events, erasures=erasures)
+            hot.forget()
+            return decision.id, None
+        return decision.id, self._queue(hot, decision.events)
+
+    def _confirm(self, hot: Hot) -> None:
+        """See to it that the log has all that is in the thread; raise `Overtaken` if it could not be stored."""
+        thread = hot.thread
+        self._settle(hot, wait=True)
+        if hot.thread is not thread:
+            raise Overtaken
+
+    def _queue(self, hot: Hot, events: Sequence[Event]) -> Commit:
+        """Queue *events* to be stored, and let the thread have them."""
+        thread = hot.thread
+        try:
+            for event in events:
+                thread.apply(event)
+                hot.size += _EVENT_OVERHEAD + 2 * len(encode(event))
+            commit = self._commits.add(hot.key, events, hot.pending[-1][0] if hot.pending else None)
+            hot.pending.append((commit, thread))
+        except BaseException:
+            hot.forget()  # it may hold what is not queued
+            raise
+        return commit
 
     def _was_made(self, command: c.Command, id: str) -> bool:
         """Return whether the log has the command's event, which the thread in memory may have let go of."""
@@ -311,14 +426,6 @@ class ThreadStore:
                 self._clock = HybridClock(self._now, self._random)
             return self._clock.mint(after=after)
 
-    def _append(self, hot: Hot, events: Sequence[Event]) -> None:
-        """Store *events*; the thread takes them in when it is used next, with all that others write meanwhile."""
-        erasures = self._erasures(events)
-        self.log.append(hot.key, events, erasures=erasures)
-        if erasures:
-            hot.forget()
-        self._spread_news()
-
     def _erasures(self, events: Iterable[Event]) -> list[Erasure]:
         found = (erasure_of(event, self.policy.rules) for event in events)
         return [erasure for erasure in found if erasure is not None]
@@ -338,7 +445,8 @@ class ThreadStore:
 
         Raises:
             MergeRefused: Some events were refused and all others stored: `refused` names each with its error, `ConflictingEvent`
-                or `ClockSkew`. One refused for its clock may be offered again at `retry_at`.
+                or `ClockSkew`, or `CorruptRecord` where this store has it in a record that is damaged. One refused for its clock
+                may be offered again at `retry_at`.
             TypeError: Something is no event; what came before it may be stored.
 
         Complexity: O(events).
@@ -382,7 +490,9 @@ class ThreadStore:
         erasures = self._erasures(events)
         try:
             appended = self.log.append(key, events, erasures=erasures)
-        except ConflictingEvent as error:
+        except (ConflictingEvent, CorruptRecord) as error:
+            if isinstance(error, CorruptRecord) and error.position is None:
+                raise  # not one record is damaged, but the log
             if len(events) == 1:
                 refused.append((events[0].id, error))
                 return 0
@@ -445,8 +555,7 @@ class ThreadStore:
         return tuple(islice(self._feed(id, before, reader, reveal), limit))
 
     def _feed(self, author: str | None, before: int | None, reader: By, reveal: Reveal) -> Iterator[FeedItem]:
-        for record in self._backwards(before):
-            event = record.event
+        for record, event in readable(self._backwards(before)):
             if not isinstance(event, CommentPosted) or not (author is None or (event.actor and event.actor.id == author)):
                 continue
             comment = self.thread(event.thread).comment(event.id, reader=reader, reveal=reveal, replies=0)
@@ -459,26 +568,35 @@ class ThreadStore:
         if before is not None:
             check_int(before, "before", -MAX_AT)
             end = min(before, end)
+        span = _CHUNK
         while end > 1:
-            start = max(end - 1 - _CHUNK, 0)
-            records = self.log.read_all(after=start, limit=_CHUNK)
-            yield from reversed([record for record in records if record.position < end])
+            start = max(end - 1 - span, 0)
+            records = [record for record in self.log.read_all(after=start, limit=_CHUNK) if record.position < end]
+            if records and span > _CHUNK:  # there may be more of them than were read
+                span //= 2
+                continue
+            yield from reversed(records)
             end = start + 1
+            span = _CHUNK if records else 2 * span  # a damaged position may lie far behind the others
 
     def export(self, *, after: int = 0) -> Iterator[Event]:
         """
         Yield every event behind the position *after*, raw, in the order of the log: all that another store needs to `merge`.
 
         For the application only: nothing is withheld. Complexity: O(n).
+
+        Raises:
+            CorruptRecord: An event is damaged, or missing. Exporting on *after* the error's `position` gives the rest.
         """
-        return (record.event for record in self.log.read_all(after=after))
+        return _without_gaps(self.log.read_all(after=after), after)
 
     def subscribe(self, *, after: int = 0, timeout: float = 0.0) -> Iterator[Record]:
         """
         Yield the records behind the position *after*, raw, as they come; nothing is missed or repeated.
 
         A record's `position` is the checkpoint to go on from. Ends when none has come for *timeout* seconds. Writers of this
-        process wake a subscriber; what other processes write is found by looking.
+        process wake a subscriber; what other processes write is found by looking. A record that is damaged says so when its
+        `event` is asked for, and does not end the subscription.
 
         For the application only: nothing is withheld.
         """
@@ -501,6 +619,8 @@ class ThreadStore:
         """
         Forget every text that this actor wrote, in all threads, and return the ids of the erasures.
 
+        In a thread where they wrote, a damaged record is erased if it still reads as theirs or as nothing at all.
+
         Raises:
             NotAllowed: *by* is neither a moderator nor the person.
 
@@ -511,14 +631,15 @@ class ThreadStore:
 
     def export_person(self, actor_id: str) -> bytes:
         """
-        Return all events of this actor, in all threads, as a JSON array in the order of the log.
+        Return all events of this actor, in all threads, as a JSON array in the order of the log; what is damaged is left out.
 
         Complexity: O(all events).
         """
         return msgspec.json.encode(list(self._acts_of(actor_id)))
 
     def _acts_of(self, actor_id: str) -> Iterator[Event]:
-        return (event for event in self.export() if event.actor is not None and event.actor.id == actor_id)
+        told = (event for _, event in readable(self.log.read_all()))
+        return (event for event in told if event.actor is not None and event.actor.id == actor_id)
 
     def verify(self) -> Iterator[Damage]:
         """
@@ -556,3 +677,11 @@ class ThreadStore:
         except BaseException:
             os.unlink(path)
             raise
+
+
+def _without_gaps(records: Iterable[Record], after: int) -> Iterator[Event]:
+    """Yield the events of all records behind the position *after*."""
+    for expected, record in enumerate(records, max(after, 0) + 1):
+        if record.position != expected:
+            raise CorruptRecord(expected, "it is missing")
+        yield record.event

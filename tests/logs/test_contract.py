@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from threading import BrokenBarrierError, current_thread, main_thread
 from typing import Any
 
@@ -256,6 +257,31 @@ class ErasesFirst(Mutant):
         return super().append(thread, events, **options)
 
 
+class GathersByThread(Mutant):
+    """Stores what comes at once thread by thread."""
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Any]:
+        return super().append_all(sorted(appends, key=itemgetter(0)))
+
+
+class GoesOnBehindAConflict(Mutant):
+    """Stores what may rest on what it has refused."""
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Any]:
+        return [answer for append in appends for answer in super(Mutant, self).append_all([append])]
+
+
+class ErasesInSingleAppends(Mutant):
+    """Looks at what it remembers to have erased only where one batch comes by itself."""
+
+    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Any]:
+        erasures, self._erasures = self._erasures, {}
+        try:
+            return super().append_all(appends)
+        finally:
+            self._erasures = erasures
+
+
 class ServesAnyFold(Mutant):
     def load_snapshot(self, thread: str, fingerprint: str) -> Snapshot | None:
         with self._step():
@@ -316,6 +342,9 @@ MUTANTS: list[tuple[Callable[[], Any], Check]] = [
     (ForgetsErasures, contract.an_erasure_is_remembered),
     (ErasesInASecondStep, contract.an_append_erases_in_the_same_step),
     (ErasesFirst, contract.a_refused_append_erases_nothing),
+    (GathersByThread, contract.several_appends_are_answered_one_by_one),
+    (GoesOnBehindAConflict, contract.one_refused_append_hinders_its_own_thread_alone),
+    (ErasesInSingleAppends, contract.several_appends_do_not_bring_words_back),
     (ServesAnyFold, contract.a_snapshot_is_of_one_fold),
     (KeepsTheLastSnapshot, contract.an_older_snapshot_never_replaces_a_newer),
     (TrustsSlowReaders, contract.an_erasure_drops_snapshots),

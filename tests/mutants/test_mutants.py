@@ -330,8 +330,8 @@ MUTANTS = (
         "a retry must expect the right revision",
         3,
         "logs/sqlite.py",
-        "            if new:\n                check_expected(",
-        "            if True:\n                check_expected(",
+        "        if new:\n            check_expected(",
+        "        if True:\n            check_expected(",
     ),
     Mutant(
         "a redacted twin is a conflict", 3, "logs/batch.py", " and not same_fact(decode(stored, position=position), event)", ""
@@ -340,8 +340,8 @@ MUTANTS = (
         "an erasure is not remembered",
         3,
         "logs/sqlite.py",
-        "            if new and (standing.erased or erasures):",
-        "            if new and erasures:",
+        "        if new and (standing.erased or erasures):",
+        "        if new and erasures:",
     ),
     Mutant(
         "what is there already is not erased",
@@ -377,7 +377,7 @@ MUTANTS = (
         3,
         "logs/sqlite.py",
         "        with self._database.writing() as writer:\n            positions = _known(writer, facts)",
-        "        first, *_ = facts.values()\n        with self._database.writing() as writer:\n            _insert(writer, thread, [first], _Standing(*writer.execute(_STANDING, (thread, thread)).fetchone()))\n        with self._database.writing() as writer:\n            positions = _known(writer, facts)",
+        "        first, *_ = facts.values()\n        with self._database.writing() as writer:\n            _insert(writer, [first], {thread: self._standing(writer, thread)})\n        with self._database.writing() as writer:\n            positions = _known(writer, facts)",
     ),
 )
 

@@ -88,6 +88,7 @@ def calls(store: ThreadStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "ThreadStore.using": lambda: store.using("t").__enter__(),
         "ThreadStore.verify": lambda: list(store.verify()),
         "EventLog.append": lambda: store.log.append("t", [event]),
+        "EventLog.append_all": lambda: store.log.append_all([("t", [event]), ("u", [])]),
         "EventLog.find": lambda: store.log.find(SOME),
         "EventLog.position": store.log.position,
         "EventLog.read": lambda: list(store.log.read("t")),

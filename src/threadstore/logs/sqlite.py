@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -72,14 +73,14 @@ _CHUNK: Final = 1_000
 _READ: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
-# A key that is damaged may be no UTF-8, so keys are read as bytes.
+# A key that is damaged may be no UTF-8 and even NULL, so keys are read as bytes.
 _READ_ALL: Final = """
-    SELECT position, e.revision, crc, data, CAST(key AS BLOB) FROM events AS e JOIN threads AS t ON t.id = e.thread
+    SELECT position, e.revision, crc, data, coalesce(CAST(key AS BLOB), x'') FROM events AS e JOIN threads AS t ON t.id = e.thread
     WHERE position >= ? + 1 AND position <= ? ORDER BY position LIMIT ?"""
-_THREADS: Final = "SELECT id, CAST(key AS BLOB) FROM threads WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+_THREADS: Final = "SELECT id, coalesce(CAST(key AS BLOB), x'') FROM threads WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 _LAST_THREAD: Final = "SELECT max(id) FROM threads"
 _FIND: Final = """
-    SELECT position, e.revision, crc, data, CAST(key AS BLOB)
+    SELECT position, e.revision, crc, data, coalesce(CAST(key AS BLOB), x'')
     FROM events AS e JOIN threads AS t ON t.id = e.thread WHERE e.id = ?"""
 # A counter that is damaged must neither hide events nor give a revision again.
 _REVISION: Final = """
@@ -180,21 +181,18 @@ class SqliteLog(EventLog):
         """
         Append as the protocol says, in one commit. Complexity: O(log n) for each event.
 
-        Where nothing is known already, which is the rule, all that is for one thread is stored by the same statements: each lets
+        Where nothing is known already, which is the rule, all of it is stored by the same few statements: each of them lets
         other Python threads run, and this one has to wait for its turn again.
         """
-        of_threads: dict[str, list[Event]] = {}
-        for thread, events in appends:
-            of_threads.setdefault(thread, []).extend(events)
+        together = [event for _, events in appends for event in events]
         with self._database.writing() as writer:
-            if not _are_new(writer, of_threads):
+            if not _are_new(writer, appends):
                 return self._append_each(writer, appends)
-            positions, revisions = dict[str, Position](), dict[str, int]()
-            for thread, together in of_threads.items():
-                added, revision = self._add(writer, thread, together)
-                positions |= added
-                revisions[thread] = revision - len(together)
-        answers = []
+            standings = {thread: self._standing(writer, thread) for thread, _ in appends}
+            if any(standing.erased for standing in standings.values()):
+                together = [redact(event) if _is_absorbed(writer, event) else event for event in together]
+            positions = _insert(writer, together, standings) if together else {}
+        answers, revisions = [], {thread: standing.revision for thread, standing in standings.items()}
         for thread, events in appends:
             revisions[thread] += len(events)
             answers.append(_appended(events, positions, len(events), Revision(revisions[thread])))
@@ -230,16 +228,20 @@ class SqliteLog(EventLog):
         erasures: Sequence[Erasure] = (),
     ) -> tuple[dict[str, Position], Revision]:
         """Store what is *new* in the present transaction; return its positions, and the thread's revision."""
-        standing = _Standing(*writer.execute(_STANDING, (thread, thread, thread)).fetchone())
-        self._database.note_erasure(standing.erasure)
+        standing = self._standing(writer, thread)
         if new:
             check_expected(thread, expected, standing.revision)
         if erasures:
             self._erase(writer, thread, erasures, standing.revision + (len(new) or 1))
         if new and (standing.erased or erasures):
             new = [redact(event) if _is_absorbed(writer, event) else event for event in new]
-        positions = _insert(writer, thread, new, standing) if new else {}
+        positions = _insert(writer, new, {thread: standing}) if new else {}
         return positions, Revision(standing.revision + len(new))
+
+    def _standing(self, writer: sqlite3.Connection, thread: str) -> _Standing:
+        standing = _Standing(*writer.execute(_STANDING, (thread, thread, thread)).fetchone())
+        self._database.note_erasure(standing.erasure)
+        return standing
 
     def redact(self, thread: str, erasures: Sequence[Erasure]) -> int:
         """Redact as the protocol says. Complexity: O(events of the thread) if an erasure is new."""
@@ -370,7 +372,7 @@ class SqliteLog(EventLog):
         with self._database.reading() as reader:
             reader.execute("BEGIN")
             found = list(verify(reader))
-            reader.execute("COMMIT")
+            reader.execute("ROLLBACK")  # of nothing; to commit would fail where the file is damaged
         return iter(found)
 
     def backup(self, path: str | os.PathLike[str]) -> None:
@@ -473,29 +475,34 @@ def _known(writer: sqlite3.Connection, facts: Mapping[str, Event]) -> dict[str, 
     return {id: position for id, (position, _) in found.items()}
 
 
-def _are_new(writer: sqlite3.Connection, of_threads: Mapping[str, Sequence[Event]]) -> bool:
+def _are_new(writer: sqlite3.Connection, appends: Iterable[tuple[str, Sequence[Event]]]) -> bool:
     """Return whether nothing of this is known, and nothing comes twice."""
     together: dict[str, Event] = {}
+    several = 0
     try:
-        for thread, events in of_threads.items():
+        for thread, events in appends:
             together |= distinct(thread, events)
-        return len(together) == sum(map(len, of_threads.values())) and not _known(writer, together)
+            several += len(events)
+        return len(together) == several and not _known(writer, together)
     except (ConflictingEvent, DataError):
         return False
 
 
-def _insert(writer: sqlite3.Connection, thread: str, events: Sequence[Event], standing: _Standing) -> dict[str, Position]:
-    """Store *events* behind what is there, and return their positions."""
-    revision = standing.revision + len(events)
-    number = standing.thread
-    if number is None:
-        number = writer.execute(_BEGIN, (revision, thread)).lastrowid
-    else:
-        writer.execute(_COUNT, (revision, number))
-    mark, rows, positions = seed(thread.encode()), [], {}
-    for offset, event in enumerate(events, 1):
-        position, revision, id, data = standing.position + offset, standing.revision + offset, to_bytes(event.id), encode(event)
-        rows.append((position, number, revision, id, event_checksum(mark, position, revision, data), data))
+def _insert(writer: sqlite3.Connection, events: Sequence[Event], standings: Mapping[str, _Standing]) -> dict[str, Position]:
+    """Store *events* behind what is there, in the order given, and return their positions."""
+    streams: dict[str, tuple[int | None, int, Iterator[int]]] = {}
+    for thread, new in Counter(event.thread for event in events).items():
+        number, revision = standings[thread].thread, standings[thread].revision
+        if number is None:
+            number = writer.execute(_BEGIN, (revision + new, thread)).lastrowid
+        else:
+            writer.execute(_COUNT, (revision + new, number))
+        streams[thread] = number, seed(thread.encode()), iter(range(revision + 1, revision + new + 1))
+    rows, positions = [], {}
+    for position, event in enumerate(events, 1 + max(standing.position for standing in standings.values())):
+        number, mark, revisions = streams[event.thread]
+        revision, data = next(revisions), encode(event)
+        rows.append((position, number, revision, to_bytes(event.id), event_checksum(mark, position, revision, data), data))
         positions[event.id] = Position(position)
     writer.executemany(_INSERT, rows)
     return positions

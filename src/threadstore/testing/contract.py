@@ -31,7 +31,7 @@ from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, StoreClosed, WrongRevision
 from threadstore.events import Actor, CommentErased, CommentPosted, Erasure, Event, PersonErased, ThreadDescribed, redact
 from threadstore.ids import make_id
-from threadstore.logs.protocol import ANY, NONE, EventLog, Record, Revision, Snapshot
+from threadstore.logs.protocol import ANY, NONE, Appended, EventLog, Record, Revision, Snapshot
 
 __all__ = ["CHECKS", "Check", "Reopen", "check_event_log"]
 
@@ -511,6 +511,59 @@ def a_refused_append_erases_nothing(log: EventLog, reopen: Reopen) -> None:
     _equal(_events(log.read("t")), [_post(1), _post(2), _post(4)], "the events")
 
 
+# --- several at once ----------------------------------------------------------------------------------------------------------
+
+
+def several_appends_are_answered_one_by_one(log: EventLog, reopen: Reopen) -> None:
+    """Several batches at once are stored in the order given, and each is answered as if it had been appended by itself."""
+    log.append("t", _posts(1))
+    answers = log.append_all(
+        [("u", _posts(1, start=2, thread="u")), ("t", _posts(2, start=3)), ("u", _posts(1, start=5, thread="u")), ("t", [])]
+    )
+    _equal(
+        [(answer.positions, answer.new, answer.revision) for answer in answers if isinstance(answer, Appended)],
+        [((2,), 1, 1), ((3, 4), 2, 3), ((5,), 1, 2), ((), 0, 3)],
+        "what the appends answer",
+    )
+    again = log.append_all([("u", [_post(6, thread="u")]), ("t", _posts(2, start=3)), ("u", [_post(6, thread="u")])])
+    _equal(
+        [(answer.positions, answer.new, answer.revision) for answer in again if isinstance(answer, Appended)],
+        [((6,), 1, 3), ((3, 4), 0, 3), ((6,), 0, 3)],
+        "what they answer where something is there already",
+    )
+    _equal(log.append_all([]), [], "what nothing answers")
+    reopened = reopen(log)
+    _equal(_places(reopened.read_all()), [(1, 1), (2, 1), (3, 2), (4, 3), (5, 2), (6, 3)], "positions and revisions")
+
+
+def one_refused_append_hinders_its_own_thread_alone(log: EventLog, reopen: Reopen) -> None:
+    """Of several batches, one that conflicts has its error for an answer, later ones of its thread None; others are stored."""
+    log.append("t", [_post(1)])
+    conflicts = ([_post(3), _post(1, by=_BOB)], [_post(4), _post(4, by=_BOB)])
+    for number, conflict in enumerate(conflicts, 5):
+        batches = [
+            ("u", [_post(10 * number, thread="u")]),
+            ("t", conflict),
+            ("t", [_post(2)]),
+            ("u", [_post(number, thread="u")]),
+        ]
+        first, refused, behind, last = log.append_all(batches)
+        _hold(isinstance(first, Appended) and isinstance(last, Appended), "a batch that conflicts stands in the way of others")
+        _hold(isinstance(refused, ConflictingEvent), f"a batch that conflicts is answered with {refused!r:.200}")
+        _equal(behind, None, "the answer to what stands behind it")
+    _equal(_events(log.read("t")), [_post(1)], "the events of the thread")
+    _equal([event.id for event in _events(log.read("u"))], [_id(50), _id(5), _id(60), _id(6)], "those of the other")
+    _raises(ValueError, lambda: log.append_all([("u", [_post(7)])]), "an event of another thread")
+    _equal(log.append_all([("t", [_post(2)])])[0], Appended((log.position(),), 1, Revision(2)), "the answer when it comes again")
+
+
+def several_appends_do_not_bring_words_back(log: EventLog, reopen: Reopen) -> None:
+    """What an erasure absorbs that is remembered is stored without its words, in whatever company it arrives."""
+    log.redact("t", [Erasure(comment=_id(1))])
+    log.append_all([("t", [_post(1)]), ("u", [_post(2, thread="u")]), ("t", [_post(3)])])
+    _equal(_events(log.read("t")), [redact(_post(1)), _post(3)], "the events")
+
+
 # --- snapshots ----------------------------------------------------------------------------------------------------------------
 
 
@@ -613,6 +666,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     an_erasure_is_remembered,
     an_append_erases_in_the_same_step,
     a_refused_append_erases_nothing,
+    several_appends_are_answered_one_by_one,
+    one_refused_append_hinders_its_own_thread_alone,
+    several_appends_do_not_bring_words_back,
     a_snapshot_is_of_one_fold,
     an_older_snapshot_never_replaces_a_newer,
     an_erasure_drops_snapshots,
