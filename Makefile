@@ -8,10 +8,10 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test guarantees fuzz lint types check format clean distclean
+.PHONY: help demo test guarantees bench bench-full fuzz lint types check format clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.core ## install the library and run a whole comment page, examples/article.py
 	$(BIN)/python examples/article.py
@@ -24,6 +24,13 @@ fuzz: $(VENV)/.fuzz ## search for inputs that break something, each target for F
 
 guarantees: $(VENV)/.test ## run the proofs of durability that are still being written, in their short form
 	$(BIN)/python -m pytest -o addopts="-ra --import-mode=importlib" tests/nothing_lost $(PYTEST)
+
+bench: $(VENV)/.bench ## measure, in minutes: every workload at up to 10,000 comments, beside other libraries
+	$(BIN)/python benchmarks/run.py
+
+bench-full: $(VENV)/.bench ## measure at up to a million comments (an hour or more), and write docs/performance.md
+	$(BIN)/python benchmarks/run.py --full
+	$(BIN)/python benchmarks/report.py
 
 lint: $(VENV)/.dev ## check style and formatting
 	$(BIN)/ruff check
@@ -63,6 +70,10 @@ $(VENV)/.fuzz: pyproject.toml | $(BIN)/python
 	@$(PIP) install --only-binary atheris -e '.[test,fuzz]' || \
 		{ echo 'atheris has no wheel for this Python or this system; try CPython 3.11 to 3.13 on Linux (PYTHON=... VENV=...)'; exit 1; }
 	@touch $(VENV)/.core $(VENV)/.test $@
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(PIP) install -e '.[bench]'
+	@touch $(VENV)/.core $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) install -e '.[dev]'
