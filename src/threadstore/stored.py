@@ -433,7 +433,7 @@ class StoredThread(_Readable):
             comments=tuple(dict.fromkeys(event.target for event in events)),
             events=events,
             more=more,
-            unreadable=revision - since - len(events),
+            unreadable=revision - since - len({record.revision for record, _ in page}),
         )
 
     def as_of(self, moment: int) -> PastThread:

@@ -40,7 +40,7 @@ class Scale:
 
     def progress(self, done: int, of: int, what: str) -> None:
         """Say on the terminal how far a long run is."""
-        if self.is_long:
+        if self.is_long and (done >= of or done * 20 // of > (done - 1) * 20 // of):
             print(f"\r{self._test}: {done} of {of} {what}", end="\n" if done >= of else "", file=sys.__stderr__, flush=True)
 
     def figure(self, name: str, value: float | str) -> None:

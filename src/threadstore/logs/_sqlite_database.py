@@ -119,7 +119,7 @@ class Database:
         be worse, since closing any descriptor of the file drops the locks that this process holds on it (howtocorrupt.html,
         section 2.2). It may meet a file that is just being made, so what it can not read is left to the next look, with a lock.
         """
-        with suppress(sqlite3.Error), closing(self._connect("mode=ro&immutable=1")) as connection:
+        with suppress(sqlite3.Error, UnicodeDecodeError), closing(self._connect("mode=ro&immutable=1")) as connection:
             schema.is_store(connection, self.target)
             if not os.access(self._path, os.W_OK):
                 raise StoreUnavailable(self.target, _READ_ONLY)
@@ -370,7 +370,7 @@ def _translated(target: str) -> Iterator[None]:
     """Raise SQLite's errors as the library's."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter if SQLite quotes bytes that are no text
         raise _translation(target, error) from error
 
 
@@ -386,7 +386,7 @@ _NO_FILE: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CONSTRAINT}
 
 
-def _translation(target: str, error: sqlite3.Error) -> ThreadStoreError:
+def _translation(target: str, error: sqlite3.Error | UnicodeDecodeError) -> ThreadStoreError:
     """Return the library's error for SQLite's, by its primary result code (sqlite.org/rescode.html)."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by Python's module itself, which found a text that is no UTF-8

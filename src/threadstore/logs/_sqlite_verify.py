@@ -16,22 +16,25 @@ from threadstore.codec import decode
 from threadstore.errors import DataError
 from threadstore.events import Erasure, is_redacted
 from threadstore.ids import to_bytes
-from threadstore.logs._sqlite_schema import checksum, is_sound, seed, unfilled
+from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum, is_sound, seed, unfilled
 from threadstore.logs.batch import Erasures
 from threadstore.logs.protocol import Damage, Position
 
 __all__ = ["verify"]
 
-# Texts are read as bytes: a damaged one may be no UTF-8.
+# Texts are read as bytes: a damaged one may be no UTF-8. On a damaged page any value may be of any type, or be NULL.
 _EVENTS: Final = """
-    SELECT position, CAST(key AS BLOB), e.revision, e.id, crc, data
+    SELECT position, CAST(key AS BLOB), coalesce(CAST(e.revision AS INTEGER), 0), e.id, crc, CAST(data AS BLOB)
     FROM events AS e LEFT JOIN threads AS t ON t.id = e.thread ORDER BY position"""
 _LAST_GIVEN: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
-_THREADS: Final = "SELECT CAST(key AS BLOB), revision FROM threads ORDER BY id"
+_THREADS: Final = "SELECT coalesce(CAST(key AS BLOB), x''), revision FROM threads ORDER BY id"
 _ERASURES: Final = """
-    SELECT CAST(thread AS BLOB), CAST(comment AS BLOB), CAST(person AS BLOB), CAST(before AS BLOB), shown, crc
+    SELECT coalesce(CAST(thread AS BLOB), x''), CAST(comment AS BLOB), CAST(person AS BLOB), CAST(before AS BLOB), shown, crc
     FROM erasures ORDER BY rowid"""
-_SNAPSHOTS: Final = "SELECT CAST(thread AS BLOB), CAST(fingerprint AS BLOB), revision, state, crc FROM snapshots"
+_SNAPSHOTS: Final = f"""
+    SELECT coalesce(CAST(thread AS BLOB), x''), CAST(fingerprint AS BLOB), revision, CAST(state AS BLOB), crc,
+        margin = zeroblob({PAGE_SIZE})
+    FROM snapshots"""
 
 Row = tuple[Any, ...]
 
@@ -46,11 +49,11 @@ def verify(connection: sqlite3.Connection) -> Iterator[Damage]:
         for row in connection.execute(_ERASURES):
             yield from _erasure(row, erased)
         yield from _events(connection, {key: Erasures(erasures) for key, erasures in erased.items()})
-        for thread, *fields, crc in connection.execute(_SNAPSHOTS):
-            if crc != checksum(thread, *fields):
+        for thread, *fields, crc, has_margin in connection.execute(_SNAPSHOTS):
+            if crc != checksum(thread, *fields) or not has_margin:
                 yield Damage("checksum", None, _text(thread), "the snapshot does not match its checksum")
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter if SQLite quotes bytes that are no text
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
         yield Damage("file", None, None, f"the file can not be read any further: {error}")
 
@@ -78,7 +81,7 @@ def _events(connection: sqlite3.Connection, erased: dict[bytes, Erasures]) -> It
         revisions[key] = revision
         yield from _event(row, erased)
     [given] = connection.execute(_LAST_GIVEN).fetchone()
-    if given > last:
+    if given != last:
         yield Damage("position", None, None, f"positions were given up to {given}, but the last one found is {last}")
     for key, count in connection.execute(_THREADS):
         if count != revisions.get(key, 0):

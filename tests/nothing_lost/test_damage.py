@@ -1,0 +1,361 @@
+"""
+Damage costs what it has hit, and nothing passes for what it is not.
+
+Each byte of a file is turned over, in every column by way of SQL and in the raw pages, and the store is opened anew: `verify`
+finds it, or nothing that the store holds has changed; no comment is shown that is not what its author wrote; all other comments
+are; the view says how much is missing; posting goes on. The short form takes a sample, the long form every byte.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import pytest
+
+import threadstore
+from threadstore import Actor, Event, ThreadStore, ThreadStoreError, fold
+from threadstore.events import Erasure
+from threadstore.ids import make_id
+
+ANN, BOB, MOD = Actor("u-ann", "Ann Lee"), Actor("u-bob", "Bob Park"), Actor("u-mod", "Mo", "moderator")
+KEYS = ("2023/05/03/drones", "2023/05/04/ships", "2023/05/05/snapshots")
+EPOCH = 1_700_000_000_000
+
+MUTANTS = {
+    "a row is believed without its checksum": (
+        "test_each_column",
+        "logs/sqlite.py",
+        "    mark = seed(thread.encode())\n    for position, revision, crc, data in rows:\n        if is_sound(",
+        "    mark = seed(thread.encode())\n    for position, revision, crc, data in rows:\n        if True or is_sound(",
+    ),
+    "verify does not look at checksums": (
+        "test_each_column",
+        "logs/_sqlite_verify.py",
+        "    if not is_sound(seed(key), position, revision, data, crc):",
+        "    if False:",
+    ),
+    "one damaged row costs the thread": (
+        "test_each_column",
+        "store.py",
+        "                except (CorruptRecord, UpcastFailed):\n                    continue",
+        "                except UpcastFailed:\n                    continue",
+    ),
+    "nobody is told that something is missing": (
+        "test_each_column",
+        "store.py",
+        "                    thread.unreadable += record.revision - thread.revision - 1\n",
+        "",
+    ),
+    "nobody misses the end of a thread": (
+        "test_each_column",
+        "store.py",
+        "        if is_cold:\n            self._miss_lost_end(hot)\n",
+        "",
+    ),
+    "a damaged counter gives a revision again": (
+        "test_a_counter_that_was_set_back",
+        "logs/sqlite.py",
+        "max(t.revision, coalesce((SELECT max(e.revision) FROM events AS e WHERE e.thread = t.id), 0))",
+        "t.revision",
+    ),
+    "one damaged page costs the thread": (
+        "test_a_ruined_page",
+        "logs/sqlite.py",
+        "                    ranges += [(middle, upto), (after, middle)]\n",
+        "                    pass\n",
+    ),
+    "a snapshot hides what is missing": (
+        "test_damage_is_not_kept",
+        "store.py",
+        " and not (hot.thread.unreadable or hot.pending)",
+        " and not hot.pending",
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_missing_guard_is_noticed(mutant: str, without: Any, passes: Any):
+    """With one guard less, the test that is there for it fails."""
+    test, *change = MUTANTS[mutant]
+    assert not passes(f"test_damage.py::{test}", without(*change)), f"nobody notices that {mutant}"
+
+
+# --- a store, and what it shows -----------------------------------------------------------------------------------------------
+
+Shown = tuple[Any, Any]
+
+
+class Sound(NamedTuple):
+    """The file of a store before anything happened to it, what it shows, and what it would show without each event."""
+
+    data: bytes
+    events: list[Event]
+    shown: dict[str, Shown]
+    without: dict[int, Shown]
+    texts: dict[str, set[str | None]]
+
+
+@pytest.fixture
+def sound(swift: Path) -> Sound:
+    """Return a store of three threads with all that the tables can hold; the last thread has a snapshot."""
+    path, tick = swift / "sound.db", iter(range(1, 1_000))
+    with threadstore.open(path, durability="off", now=lambda: EPOCH + next(tick)) as store:
+        for key in KEYS:
+            fill(store, key)
+        with store.using(KEYS[2]) as thread:
+            store._keep_snapshot(thread)
+        store.log.redact(KEYS[0], [Erasure(person="u-gone", before=make_id(EPOCH, 0, 0))])
+        assert list(store.verify()) == []
+        events, keys = list(store.export()), [record.thread for record in store.log.read_all()]
+        shown = {key: look(store.thread(key)) for key in KEYS}
+    of = {key: [event for event in events if event.thread == key] for key in KEYS}
+    assert all(look(fold(of[key])) == shown[key] for key in KEYS)
+    without = {
+        position: look(fold((event for event in of[key] if event is not events[position - 1]), key=key))
+        for position, key in enumerate(keys, 1)
+    }
+    texts: dict[str, set[str | None]] = {}
+    for event in events:
+        texts.setdefault(event.target, {None}).add(getattr(event, "body", None))
+    return Sound(path.read_bytes(), events, shown, without, texts)
+
+
+def fill(store: ThreadStore, key: str) -> None:
+    article = store.thread(key)
+    first = article.post(f"the first word on {key}", by=ANN)
+    reply = article.reply(first, "@Ann Lee, same here", by=BOB)
+    article.react(first, "support", by=BOB)
+    article.edit(reply, "Ann Lee, not at all", by=BOB)
+    gone = article.post("what must go", by=BOB)
+    article.post("a spoiler", by=ANN, spoiler=True)
+    article.remove(gone, by=MOD, reason="rude")
+    article.erase(gone, by=MOD)
+    article.post("the last word", by=BOB, meta={"site": "example.org"})
+
+
+def look(thread: Any) -> Shown:
+    """Return what a moderator sees, who sees all that anybody does."""
+    view = thread.view(limit=100, reader=MOD, reveal="all")
+    return view.comments, view.counts
+
+
+def shown_comments(comments: Any) -> Iterator[Any]:
+    for comment in comments:
+        yield comment
+        yield from shown_comments(comment.replies)
+
+
+def check_nothing_is_misread(sound: Sound, comments: Any, what: object) -> None:
+    """Each comment that is shown bears an id that was given, and a text that was written for it, or none."""
+    for comment in shown_comments(comments):
+        assert comment.concealed == "missing" or comment.id in sound.texts, what
+        assert comment.body in sound.texts.get(comment.id, {None}), what
+
+
+# --- every column -------------------------------------------------------------------------------------------------------------
+
+COLUMNS = [
+    *(("events", column) for column in ("position", "thread", "revision", "id", "crc", "data")),
+    *(("threads", column) for column in ("id", "key", "revision")),
+    *(("erasures", column) for column in ("thread", "comment", "person", "before", "shown", "crc")),
+    *(("snapshots", column) for column in ("thread", "fingerprint", "revision", "crc", "margin", "state")),
+    *(("sqlite_sequence", column) for column in ("name", "seq")),
+]
+
+
+def turned(value: int | bytes | str, index: int, mask: int) -> int | bytes | str:
+    """Return the value with one byte turned over."""
+    data = (
+        value.to_bytes(8, "big", signed=True) if isinstance(value, int) else value.encode() if isinstance(value, str) else value
+    )
+    data = data[:index] + bytes([data[index] ^ mask]) + data[index + 1 :]
+    return int.from_bytes(data, "big", signed=True) if isinstance(value, int) else data
+
+
+def places(data: bytes, folder: Path) -> Iterator[tuple[str, str, int, Any, int]]:
+    """Yield each byte of each column of each row: table, column, rowid, value and index."""
+    (folder / "look.db").write_bytes(data)
+    with closing(sqlite3.connect(folder / "look.db")) as file:
+        for table, column in COLUMNS:
+            rows = file.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall()
+            assert rows, (table, column)
+            for rowid, value in rows:
+                size = 8 if isinstance(value, int) else len(value.encode() if isinstance(value, str) else value)
+                yield from ((table, column, rowid, value, index) for index in range(size))
+
+
+@pytest.mark.usefixtures("guard")
+def test_each_column(sound: Sound, swift: Path, scale):
+    """A byte of a row that is turned over costs no more than that row, and `verify` tells of it."""
+    random, every, outcomes = Random("columns"), list(places(sound.data, swift)), Counter[str]()
+    margin = [place for place in every if place[1] == "margin"]
+    chosen = [place for place in every if place[1] != "margin"] + random.sample(margin, 40)
+    if not scale.is_long:  # some of each column, and as many of the records
+        of = {names: [place for place in chosen if place[:2] == names] for names in COLUMNS}
+        chosen = [place for places in of.values() for place in random.sample(places, min(len(places), 9))]
+        chosen += random.sample(of["events", "data"], 60)
+        chosen += [of["events", "data"][0], of["events", "data"][-1]]
+    for done, (table, column, rowid, value, index) in enumerate(chosen, 1):
+        mask = random.choice([1 << random.randrange(8), 0xFF, random.randrange(1, 256)])
+        what = (table, column, rowid, value, index, mask)
+        (swift / "bad.db").write_bytes(sound.data)
+        with closing(sqlite3.connect(swift / "bad.db")) as file:
+            try:
+                cast = "CAST(? AS TEXT)" if isinstance(value, str) else "?"
+                with file:
+                    file.execute(f"UPDATE {table} SET {column} = {cast} WHERE rowid = ?", (turned(value, index, mask), rowid))
+            except sqlite3.IntegrityError:
+                outcomes["refused by the file"] += 1
+                continue
+        with threadstore.open(swift / "bad.db", durability="off") as store:
+            assert list(store.verify()) != [], what
+            check_column(sound, store, table, rowid, what)
+            if (table, column) != ("events", "position") or abs(turned(value, index, mask)) < 1 << 62:
+                check_posting(store, what)
+            outcomes["found"] += 1
+        remove(swift / "bad.db")
+        scale.progress(done, len(chosen), "bytes of columns")
+    assert outcomes["found"] > 100
+    for name, count in outcomes.items():
+        scale.figure(f"bytes of columns turned over: {name}", count)
+
+
+def check_column(sound: Sound, store: ThreadStore, table: str, rowid: int, what: object) -> None:
+    for key in KEYS:
+        view = store.thread(key).view(limit=100, reader=MOD, reveal="all")
+        check_nothing_is_misread(sound, view.comments, what)
+        shown = (view.comments, view.counts)
+        if table in {"erasures", "snapshots", "sqlite_sequence"}:
+            assert (shown, view.unreadable) == (sound.shown[key], 0), what
+        elif table == "events":
+            hit = 1 <= rowid <= len(sound.events) and sound.events[rowid - 1].thread == key
+            assert shown == sound.shown[key] or (hit and view.unreadable and shown == sound.without[rowid]), what
+        else:
+            assert shown == sound.shown[key] or not any(shown_comments(view.comments)), what
+
+
+def check_posting(store: ThreadStore, what: object) -> None:
+    for key in KEYS:
+        id = store.thread(key).post("said afterwards", by=ANN)
+        assert store.thread(key).comment(id).body == "said afterwards", what
+
+
+def remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+# --- every byte of the file ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("guard")
+def test_each_byte_of_the_file(sound: Sound, swift: Path, scale):
+    """A byte that is turned over on the disk is found, or changes nothing of what the store holds; it is never a crash."""
+    random, outcomes = Random("pages"), Counter[str]()
+    filled = [index for index, byte in enumerate(sound.data) if byte]
+    blank = [index for index, byte in enumerate(sound.data) if not byte]
+    chosen = sorted(random.sample(filled, scale(250, len(filled))) + random.sample(blank, scale(50, len(blank) // 4)))
+    for done, index in enumerate(chosen, 1):
+        mask = random.choice([1 << random.randrange(8), 0xFF, random.randrange(1, 256)])
+        bad = bytearray(sound.data)
+        bad[index] ^= mask
+        (swift / "bad.db").write_bytes(bad)
+        outcomes[outcome(sound, swift / "bad.db", (index, mask))] += 1
+        remove(swift / "bad.db")
+        scale.progress(done, len(chosen), "bytes of the file")
+    assert outcomes["found, and all threads shown"] > len(chosen) // 4
+    assert outcomes["found, and a thread not shown"] < len(chosen) // 10
+    for name, count in outcomes.items():
+        scale.figure(f"bytes of the file turned over: {name}", count)
+
+
+def outcome(sound: Sound, path: Path, what: object) -> str:
+    """Open the damaged file, check what it shows, and name what the damage comes to."""
+    try:
+        store = threadstore.open(path, durability="off")
+    except ThreadStoreError:
+        return "the file is refused"
+    with store:
+        try:
+            found = list(store.verify())
+        except ThreadStoreError:
+            found = [None]
+        answers = [answer(sound, store, key, what) for key in KEYS]
+        if found:
+            return "found, and all threads shown" if all(answers) else "found, and a thread not shown"
+        assert [look(store.thread(key)) for key in KEYS] == list(sound.shown.values()), what
+        assert list(store.export()) == sound.events, what
+        return "not found, and nothing is different"
+
+
+def answer(sound: Sound, store: ThreadStore, key: str, what: object) -> bool:
+    """Look at a thread; return whether it was shown, if only in part."""
+    try:
+        view = store.thread(key).view(limit=100, reader=MOD, reveal="all")
+    except ThreadStoreError:
+        return False
+    check_nothing_is_misread(sound, view.comments, what)
+    if not view.unreadable and view.revision:
+        assert (view.comments, view.counts) == sound.shown[key], what
+    return True
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_ruined_page(tmp_path: Path, seed: int):
+    """A page of the disk that is lost costs the comments that stood on it."""
+    random, path = Random(seed), tmp_path / "one.db"
+    with threadstore.open(path, durability="off", now=lambda: EPOCH) as store:
+        said = [store.thread("t").post(f"comment {number}. " + "and so on " * 20, by=f"u-{number}") for number in range(90)]
+    data = path.read_bytes()
+    page = data.index(b"comment %d." % random.randrange(90)) // 4096 * 4096
+    gone = {id for number, id in enumerate(said) if b"comment %d." % number in data[page : page + 4096]}
+    path.write_bytes(data[:page] + random.randbytes(4096) + data[page + 4096 :])
+    with threadstore.open(path, durability="off", now=lambda: EPOCH) as store:
+        view = store.thread("t").view(limit=100)
+        assert [comment.id for comment in view.comments] == [id for id in said if id not in gone]
+        assert 0 < view.unreadable == len(gone) < 30
+        assert list(store.verify()) != []
+
+
+def test_a_counter_that_was_set_back(tmp_path: Path):
+    """Neither hides what was said nor stands in the way of what is said next."""
+    path = tmp_path / "one.db"
+    with threadstore.open(path) as store:
+        for number in range(9):
+            store.thread("t").post(f"comment {number}", by=f"u-{number}")
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("UPDATE threads SET revision = 3")
+        file.execute("UPDATE sqlite_sequence SET seq = 3")
+    with threadstore.open(path) as store:
+        assert {damage.kind for damage in store.verify()} == {"position", "revision"}
+        store.thread("t").post("comment 9", by="u-9")
+        assert [comment.body for comment in store.thread("t").view().comments] == [f"comment {number}" for number in range(10)]
+        assert (store.thread("t").view().unreadable, list(store.verify())) == (0, [])
+
+
+def test_damage_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A thread of which something is missing leaves no snapshot behind: once the row is mended, all is shown again."""
+    monkeypatch.setattr("threadstore.store.SNAPSHOT_AFTER", 5)
+    path = tmp_path / "one.db"
+    with threadstore.open(path) as store:
+        for number in range(20):
+            store.thread("t").post(f"comment {number}", by=f"u-{number}")
+    shutil.copy(path, tmp_path / "sound.db")
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("DELETE FROM snapshots")
+        file.execute("UPDATE events SET crc = x'00000000' WHERE position = 3")
+    with threadstore.open(path) as store:
+        assert [store.thread("t").view().unreadable, store.thread("t").counts().total] == [1, 19]
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"ATTACH '{tmp_path / 'sound.db'}' AS sound")
+        file.execute("UPDATE events SET crc = (SELECT crc FROM sound.events WHERE position = 3) WHERE position = 3")
+    with threadstore.open(path) as store:
+        assert [store.thread("t").view().unreadable, store.thread("t").counts().total] == [0, 20]
+        assert list(store.verify()) == []
