@@ -1,15 +1,16 @@
 """
 What do real comment threads look like, and how is one of any size made that looks like them?
 
-Method: the figures were taken from public traces (forums, mailing lists, Usenet, a microblog, reddit: 2.5 million comments), and
-are copied here as constants, so nothing of the traces is needed or shipped. A thread grows by one comment at a time, with three
-forces (Gómez, Kappen, Litvak and Kaltenbrunner, "A likelihood-based framework for the analysis of discussion threads", World
-Wide Web 16, 2013; fitted to reddit): comment n answers the article with weight ``alpha * d0 + beta + tau ** n`` and comment k
-with ``alpha * d[k] + tau ** (n - k)``, where d counts the answers so far. Lengths, pauses and reactions have the heavy tails that
-were measured; extremes that were seen (a chain of 103 replies, a comment with 646, a minute with 162, a body of 185,637
-characters) are planted where a thread is large enough to have had them. Reactions arrive with the comments, one per comment on
-average, most of them on one comment in a hundred. 3 % of the comments are edited and 1 % deleted by their authors, 2 % answer a
-comment that is not there, some carry times before 1970 or before their parent's, and one in a thousand is empty.
+Method: the figures were taken from public traces (forums, mailing lists, Usenet, a microblog, reddit: 2.5 million comments),
+and are copied here as constants, so nothing of the traces is needed or shipped. A thread grows by one comment at a time, with
+three forces (Gómez, Kappen, Litvak and Kaltenbrunner, "A likelihood-based framework for the analysis of discussion threads",
+World Wide Web 16, 2013; fitted to reddit): comment n answers the article with weight ``alpha * d0 + beta + tau ** n`` and
+comment k with ``alpha * d[k] + tau ** (n - k)``, where d counts the answers so far. Lengths, pauses and reactions have the
+heavy tails that were measured; extremes that were seen (a chain of 103 replies, a comment with 646, a minute with 162, a body
+of 185,637 characters) are planted where a thread is large enough to have had them. Reactions arrive with the comments, one per
+comment on average, most of them on those that are answered most. 3 % of the comments are edited and 1 % deleted by their
+authors, 2 % answer a comment that is not there, some carry times before 1970 or before their parent's, and one in a thousand is
+empty.
 
 It streams: what is kept per comment is its id, its parent and its author (24 bytes), never an event. Equal arguments give equal
 events, ids included.
@@ -65,8 +66,8 @@ HUB: Final = 646
 PEAK: Final = 162  # comments in one minute
 LONGEST: Final = 185_637
 REPEATED: Final = 0.008  # of the reactions
-CELEBRATED: Final = 100  # one comment in so many
-CELEBRATED_SHARE: Final = 0.85  # of the reactions
+CELEBRATED: Final = 9  # replies; about one comment in a hundred has as many
+CELEBRATED_SHARE: Final = 0.88  # of the reactions
 
 #: What the README of the traces states, for the check.
 REAL: Final[dict[str, dict[str, float]]] = {
@@ -113,6 +114,7 @@ class _Tree:
 
     def __init__(self, chance: Random, growth: Growth, chain: range, hub: range) -> None:
         self.parents = array("i")
+        self.replies = array("i")
         self._chance, self._growth = chance, growth
         self._urn = array("i")  # one ball for each answer, and for each stub
         self._fade = math.log(growth.tau)
@@ -128,6 +130,9 @@ class _Tree:
             parent = self._drawn()
         n = len(self.parents)
         self.parents.append(parent)
+        self.replies.append(0)
+        if parent >= 0:
+            self.replies[parent] += 1
         self._urn.append(parent)
         if self._growth.stubs:
             self._urn.extend([n] * min(int(self._chance.paretovariate(self._growth.stubs)), 1_000))
@@ -268,6 +273,8 @@ class Thread:
     def _post(self, n: int, now: float) -> CommentPosted:
         chance = self._chance
         parent, author, id = self.tree.grow(), int(chance.random() ** 2 * self.actors), self._mint(now)
+        if parent >= 0 and self.tree.replies[parent] == CELEBRATED:
+            self._celebrated.add(parent)
         self._ids += to_bytes(id)
         self._authors.append(author)
         dice, above = chance.random(), None
@@ -326,7 +333,7 @@ class Thread:
 
 class _Celebrated:
     """
-    Draws who reacts to what: most of it goes to one comment in a hundred, and there by a Pareto law.
+    Draws who reacts to what: most of it goes to the comments with the most replies, and there by a Pareto law.
 
     Actors of one comment follow one another in steps, so that they differ until all have reacted.
     """
@@ -337,11 +344,13 @@ class _Celebrated:
         self._urn = array("i")
         self._counts: dict[int, int] = {}
 
+    def add(self, comment: int) -> None:
+        """Let *comment* be one of the celebrated."""
+        self._urn.extend([comment] * min(int(self._chance.paretovariate(1.0)), 100))
+
     def draw(self, newest: int) -> tuple[int, int]:
         chance = self._chance
-        if newest % CELEBRATED == 0:
-            self._urn.extend([newest] * min(int(chance.paretovariate(1.0)), 100))
-        if chance.random() < CELEBRATED_SHARE:
+        if self._urn and chance.random() < CELEBRATED_SHARE:
             target = self._urn[int(chance.random() * len(self._urn))]
             count = self._counts[target] = self._counts.get(target, 0) + 1
             if count < self._actors:

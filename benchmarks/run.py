@@ -114,6 +114,7 @@ def run(name: str, form: Form, trace: Path | None, *, with_peers: bool = True) -
         for figures in seen.values():
             if "skipped" in figures:
                 figures["skipped"] = _without_paths(figures["skipped"])
+                failures += [figures["skipped"]] if figures["skipped"].startswith("failed") else []
     return Results(name, machine(), round((time.monotonic() - begin) / 60, 1), rows, peers, failures)
 
 

@@ -60,6 +60,9 @@ class Isso(Peer):
         replies = [list(fetch(URI, parent=root["id"], limit=REPLIES)) for root in roots]
         return [(root["id"], [reply["id"] for reply in several]) for root, several in zip(roots, replies, strict=True)]
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
 
 if __name__ == "__main__":
     main(Isso)

@@ -20,8 +20,8 @@ TRACES = Path(__file__).parents[3] / "shared" / "data" / "traces"
 
 @pytest.fixture(scope="module")
 def large() -> list[Event]:
-    """Return the events of a thread of 20,000 comments."""
-    return list(Thread(20_000))
+    """Return the events of a thread of 20,000 comments by enough people."""
+    return list(Thread(20_000, actors=20_000))
 
 
 def posts(events: list[Event]) -> list[CommentPosted]:
