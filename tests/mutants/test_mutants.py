@@ -219,8 +219,8 @@ MUTANTS = (
         "a tombstone keeps its childless place",
         1,
         "outline.py",
-        "                self._lose(parent, node)",
-        "                pass",
+        "            self._lose(parent, node)",
+        "            pass",
     ),
     Mutant(
         "the activity of what is hidden stays",
@@ -276,16 +276,16 @@ MUTANTS = (
     Mutant(
         "a page repeats where the last one ended",
         1,
-        "lens.py",
-        "starts = [0 if after is None else bisect_right(keys, after) for keys in listings]",
-        "starts = [0 if after is None else max(bisect_right(keys, after) - 1, 0) for keys in listings]",
+        "outline.py",
+        "start = 0 if after is None else bisect_right(keys, after)",
+        "start = 0 if after is None else max(bisect_right(keys, after) - 1, 0)",
     ),
     Mutant(
         "replies begin one late",
         1,
-        "lens.py",
-        "        start = bisect_right(node.children, after)",
-        "        start = bisect_right(node.children, after) + bool(after)",
+        "outline.py",
+        "        start = bisect_right(self.children, after)",
+        "        start = bisect_right(self.children, after) + bool(after)",
     ),
     Mutant(
         "the history shows what a view conceals",
