@@ -8,7 +8,7 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test guarantees bench bench-full fuzz lint types check format clean distclean
+.PHONY: help demo test soak bench bench-full fuzz lint types check format clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,8 +22,8 @@ test: $(VENV)/.test ## run every test; demands 100 % branch coverage (PYTEST="..
 fuzz: $(VENV)/.fuzz ## search for inputs that break something, each target for FUZZ_SECONDS (default 60)
 	$(BIN)/python tests/fuzz/fuzz.py
 
-guarantees: $(VENV)/.test ## run the proofs of durability that are still being written, in their short form
-	$(BIN)/python -m pytest -o addopts="-ra --import-mode=importlib" tests/nothing_lost $(PYTEST)
+soak: $(VENV)/.test ## run the long form of the guarantees and write its figures into docs/guarantees.md (SOAK_SCALE=3: longer)
+	$(BIN)/python tests/nothing_lost/report.py $(PYTEST)
 
 bench: $(VENV)/.bench ## measure, in minutes: every workload at up to 10,000 comments, beside other libraries
 	$(BIN)/python benchmarks/run.py

@@ -3,7 +3,7 @@ What the tests of the guarantees share: how long to go on, and where to write th
 
 ``make test`` runs a short form. ``make soak`` sets ``THREADSTORE_SOAK`` to a folder: every test then runs its long
 form, prints how far it is, and leaves its figures there as JSON, from which ``tests/nothing_lost/report.py`` writes the
-tables of docs/guarantees.md.
+tables of docs/guarantees.md. ``SOAK_SCALE`` makes the long form so many times longer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "src" / "threadstore"
 SOAK = os.environ.get("THREADSTORE_SOAK", "")
+#: How often a long run says how far it is, in seconds.
+EVERY = 15
 
 
 class Scale:
@@ -34,14 +37,19 @@ class Scale:
         self.is_long = bool(folder)
         self._folder = folder
         self._test = test
+        self._factor = float(os.environ.get("SOAK_SCALE", "1"))
+        self._told = time.monotonic()
 
-    def __call__(self, short: int, long: int) -> int:
-        return long if self.is_long else short
+    def __call__(self, short: int, long: int, *, most: int | None = None) -> int:
+        """Return how much to do; at *most* so much, where there is a bound."""
+        chosen = max(short, int(long * self._factor)) if self.is_long else short
+        return chosen if most is None else min(chosen, most)
 
     def progress(self, done: int, of: int, what: str) -> None:
         """Say on the terminal how far a long run is."""
-        if self.is_long and (done >= of or done * 20 // of > (done - 1) * 20 // of):
-            print(f"\r{self._test}: {done} of {of} {what}", end="\n" if done >= of else "", file=sys.__stderr__, flush=True)
+        if self.is_long and time.monotonic() > self._told + EVERY:
+            self._told = time.monotonic()
+            print(f"  {self._test}: {done:,} of {of:,} {what}", file=sys.__stderr__, flush=True)
 
     def figure(self, name: str, value: float | str) -> None:
         """Write down what was reached, for docs/guarantees.md."""
@@ -55,7 +63,7 @@ class Scale:
 
 @pytest.fixture
 def scale(request):
-    return Scale(SOAK, request.node.name.replace("/", "_"))
+    return Scale(SOAK, f"{request.node.path.stem}.{request.node.name}".replace("/", "_"))
 
 
 @pytest.fixture

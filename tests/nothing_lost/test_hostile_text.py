@@ -300,7 +300,7 @@ def ends_tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_body_of_mentions(scale):
     """As many mentions as fit into the longest body are all found; each costs a look at one place."""
-    count = scale(100_000, MAX_BODY // len("@Ann "))
+    count = scale(100_000, MAX_BODY // len("@Ann "), most=MAX_BODY // len("@Ann "))
     thread = fold([posted(1, by=Actor("a", "Ann")), posted(2, "@Ann " * count, by=Actor("b", "Bob"))])
     assert len(thread.comment(id_of(2)).mentions) == count
     scale.figure("mentions in one body", count)

@@ -727,7 +727,7 @@ def test_what_the_flood_limit_looks_at(by: Actor | None):
 
 
 def test_what_premoderation_of_newcomers_looks_at():
-    """Whether somebody has been seen yet is known without a look at what they posted: a thousand held comments cost as much as ten."""
+    """Whether somebody has been seen is known without a look at what they posted: a thousand held comments cost what ten do."""
     policy = Policy(premoderation="newcomers")
     assert costs(policy, 10, ANN) == costs(policy, 1_000, ANN) == 0
 

@@ -1,0 +1,56 @@
+"""The page of guarantees says what is there: each module of proofs, each missing guard, and figures that a run has left."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"nothing_lost_{name}", HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REPORT = loaded("report")
+PAGE = " ".join(REPORT.PAGE.read_text(encoding="utf-8").split())
+
+
+def test_every_module_proves_something():
+    """No proof stands aside: each module belongs to a guarantee, and no guarantee names one that is not there."""
+    modules = {path.stem for path in HERE.glob("test_*.py")} - {"test_report"}
+    assert {module for proofs in REPORT.PROOFS.values() for module in proofs} == modules
+    assert [module for module in modules if f"{module}.py" not in PAGE] == []
+
+
+@pytest.mark.parametrize("module", ["test_crash", "test_power", "test_disk", "test_damage", "test_erasure"])
+def test_every_missing_guard_is_named(module: str):
+    """What a module takes out is on the page, in the same words."""
+    said = [mutant if isinstance(mutant, str) else mutant.says for mutant in loaded(module).MUTANTS]
+    assert [words for words in said if words not in PAGE] == []
+
+
+def test_figures_replace_figures(tmp_path: Path):
+    """A run writes its own figures in place of those before, below their own guarantee, and leaves all else as it is."""
+    page = REPORT.PAGE.read_text(encoding="utf-8")
+    (tmp_path / "test_crash.test_a_kill[moment].json").write_text('{"kills": 1234567, "won": "1 : 2", "seconds": 0.25}')
+    first = REPORT.tables(page, {"test_crash.test_a_kill": {"kills": 7}})
+    written = REPORT.tables(first, REPORT.read(tmp_path))
+    [added] = re.findall(r"<!-- figures: crash -->\n(.*?)<!-- end of figures -->", written, re.DOTALL)
+    row = "| `test_a_kill[moment]` | kills: 1,234,567, seconds: 0.2, won: 1 : 2 |"
+    assert added == f"\n| test | reached |\n|---|---|\n{row}\n\n"
+    assert REPORT.tables(page, REPORT.read(tmp_path)) == written
+    marks: Any = re.compile(r"<!-- figures: crash -->\n.*?<!-- end of figures -->", re.DOTALL)
+    assert marks.sub("", written) == marks.sub("", page)
+    with pytest.raises(ValueError, match="no marks for the figures of 'crash'"):
+        REPORT.tables("# Guarantees", {})
