@@ -18,7 +18,7 @@ from threadstore.events import CommentPosted
 from threadstore.events import Event as Fact
 from threadstore.ids import make_id
 from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Appended
+from threadstore.logs.protocol import Appended, Revision
 from threadstore.logs.sqlite import SqliteLog
 from threadstore.testing.given import THREAD
 
@@ -437,3 +437,12 @@ def test_a_thread_that_was_forgotten_waits_for_what_was_queued():
             second.result(WAIT)
     assert bodies(article) == ["stored", "the same"]
     assert article.revision == article.view().revision == 2
+
+
+def test_nobody_sleeps_on_what_is_done():
+    """Whoever comes to wait while an append is being settled is not left waiting for it."""
+    commit = Commit(THREAD, [], None)
+    early = commit.sleeper()
+    commit.settle(Appended((), 0, Revision(0)))
+    assert (early.locked(), commit.sleeper().locked()) == (True, False)
+    assert commit.sleepers == [early]

@@ -709,6 +709,22 @@ def test_a_damaged_event_is_all_that_is_missing(damaged: ThreadStore):
     ]
 
 
+def test_a_row_that_is_told_twice_counts_once(wall: Wall):
+    """Where a damaged index leads to one row by two ways, the thread has it once, and nothing is taken to be missing."""
+
+    class Twice(MemoryLog):
+        def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
+            records = list(super().read(thread, after=after))
+            return iter([*records, *records[-2:]])
+
+    store = ThreadStore(Twice(), now=wall)
+    for number in range(3):
+        store.thread("a").post(f"comment {number}", by=ANN)
+    view = ThreadStore(store.log, now=wall).thread("a").view()
+    assert [comment.body for comment in view.comments] == ["comment 0", "comment 1", "comment 2"]
+    assert (view.revision, view.unreadable) == (3, 0)
+
+
 def test_a_damaged_thread_is_written_to(damaged: ThreadStore):
     """Posting goes on, and what is missing is counted once, whether the thread is hot, cold, or a past."""
     article = damaged.thread("a")
