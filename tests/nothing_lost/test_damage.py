@@ -161,14 +161,6 @@ def check_nothing_is_misread(sound: Sound, comments: Any, what: object) -> None:
 
 # --- every column -------------------------------------------------------------------------------------------------------------
 
-COLUMNS = [
-    *(("events", column) for column in ("position", "thread", "revision", "id", "crc", "data")),
-    *(("threads", column) for column in ("id", "key", "revision")),
-    *(("erasures", column) for column in ("thread", "comment", "person", "before", "shown", "crc")),
-    *(("snapshots", column) for column in ("thread", "fingerprint", "revision", "crc", "margin", "state")),
-    *(("sqlite_sequence", column) for column in ("name", "seq")),
-]
-
 
 def turned(value: int | bytes | str, index: int, mask: int) -> int | bytes | str:
     """Return the value with one byte turned over."""
@@ -179,29 +171,42 @@ def turned(value: int | bytes | str, index: int, mask: int) -> int | bytes | str
     return int.from_bytes(data, "big", signed=True) if isinstance(value, int) else data
 
 
-def places(data: bytes, folder: Path) -> Iterator[tuple[str, str, int, Any, int]]:
-    """Yield each byte of each column of each row: table, column, rowid, value and index."""
+class Byte(NamedTuple):
+    """One byte of one column of one row."""
+
+    table: str
+    column: str
+    rowid: int
+    value: Any
+    index: int
+
+
+def every_byte(data: bytes, folder: Path) -> Iterator[Byte]:
+    """Yield each byte of each column of each row of each table."""
     (folder / "look.db").write_bytes(data)
     with closing(sqlite3.connect(folder / "look.db")) as file:
-        for table, column in COLUMNS:
-            rows = file.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall()
-            assert rows, (table, column)
-            for rowid, value in rows:
-                size = 8 if isinstance(value, int) else len(value.encode() if isinstance(value, str) else value)
-                yield from ((table, column, rowid, value, index) for index in range(size))
+        tables = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
+        for (table,) in tables:
+            for (column,) in file.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall():
+                for rowid, value in file.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall():
+                    size = 8 if isinstance(value, int) else len(value.encode() if isinstance(value, str) else value)
+                    yield from (Byte(table, column, rowid, value, index) for index in range(size))
 
 
 @pytest.mark.usefixtures("guard")
 def test_each_column(sound: Sound, swift: Path, scale):
     """A byte of a row that is turned over costs no more than that row, and `verify` tells of it."""
-    random, every, outcomes = Random("columns"), list(places(sound.data, swift)), Counter[str]()
-    margin = [place for place in every if place[1] == "margin"]
-    chosen = [place for place in every if place[1] != "margin"] + random.sample(margin, 40)
-    if not scale.is_long:  # some of each column, and as many of the records
-        of = {names: [place for place in chosen if place[:2] == names] for names in COLUMNS}
-        chosen = [place for places in of.values() for place in random.sample(places, min(len(places), 9))]
+    random, outcomes = Random("columns"), Counter[str]()
+    of: dict[tuple[str, str], list[Byte]] = {}
+    for byte in every_byte(sound.data, swift):
+        of.setdefault((byte.table, byte.column), []).append(byte)
+    assert {table for table, _ in of} >= {"events", "threads", "erasures", "snapshots", "sqlite_sequence"}
+    of["snapshots", "margin"] = random.sample(of["snapshots", "margin"], 40)
+    if scale.is_long:
+        chosen = [byte for places in of.values() for byte in places]
+    else:  # some of each column, and as many of the records
+        chosen = [byte for places in of.values() for byte in random.sample(places, min(len(places), 9))]
         chosen += random.sample(of["events", "data"], 60)
-        chosen += [of["events", "data"][0], of["events", "data"][-1]]
     for done, (table, column, rowid, value, index) in enumerate(chosen, 1):
         mask = random.choice([1 << random.randrange(8), 0xFF, random.randrange(1, 256)])
         what = (table, column, rowid, value, index, mask)
@@ -228,17 +233,24 @@ def test_each_column(sound: Sound, swift: Path, scale):
 
 
 def check_column(sound: Sound, store: ThreadStore, table: str, rowid: int, what: object) -> None:
+    """Check what each thread shows, and what is asked of all threads together."""
     for key in KEYS:
         view = store.thread(key).view(limit=100, reader=MOD, reveal="all")
         check_nothing_is_misread(sound, view.comments, what)
         shown = (view.comments, view.counts)
-        if table in {"erasures", "snapshots", "sqlite_sequence"}:
-            assert (shown, view.unreadable) == (sound.shown[key], 0), what
-        elif table == "events":
+        if table == "events":
             hit = 1 <= rowid <= len(sound.events) and sound.events[rowid - 1].thread == key
             assert shown == sound.shown[key] or (hit and view.unreadable and shown == sound.without[rowid]), what
-        else:
+        elif table == "threads":
             assert shown == sound.shown[key] or not any(shown_comments(view.comments)), what
+        else:
+            assert (shown, view.unreadable) == (sound.shown[key], 0), what
+        assert store.counts([key])[key] in (view.counts, sound.shown[key][1]), what
+    assert set(store.threads()) >= set(KEYS) or table == "threads", what
+    latest = store.latest(limit=100, reader=MOD, reveal="all")
+    assert len(latest) >= 6 or table == "threads", what
+    check_nothing_is_misread(sound, [item.comment for item in latest], what)
+    assert len(store.queue()) == 0, what
 
 
 def check_posting(store: ThreadStore, what: object) -> None:
