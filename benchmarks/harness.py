@@ -34,6 +34,7 @@ import msgspec
 import threadstore
 
 OURS: Final = "threadstore"
+_LEAST_ROUNDS: Final = 3
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -114,11 +115,19 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int, *, seed: int = 1) -> dict[str, Figure]:
-    """Give each contender a turn per round, in shuffled order; each returns its own seconds, so that it can prepare untimed."""
+def interleaved(
+    contenders: Mapping[str, Callable[[], float]], rounds: int, *, seed: int = 1, budget: float = 120
+) -> dict[str, Figure]:
+    """
+    Give each contender a turn per round, in shuffled order; each returns its own seconds, so that it can prepare untimed.
+
+    When *budget* seconds have gone by there are no more than three rounds.
+    """
     samples: dict[str, list[float]] = {name: [] for name in contenders}
-    chance = Random(seed)
-    for _ in range(rounds):
+    chance, begin = Random(seed), time.monotonic()
+    for number in range(rounds):
+        if number >= _LEAST_ROUNDS and time.monotonic() - begin > budget:
+            break
         for name in chance.sample(list(contenders), len(contenders)):
             samples[name].append(contenders[name]())
     return {name: Figure.of(taken) for name, taken in samples.items()}

@@ -11,6 +11,9 @@ authors, four of five as replies. Beside it the same row is inserted into the sa
 transaction at the same durability: the least that keeping it can cost. What is inserted was taken from what the library wrote to
 a copy. Both take turns in blocks of ten, shuffled, since the cost of a flush depends on what came before it.
 
+Method, series: thousands of posts without waiting for the disk (durability off) show whether one has to wait for what is done now
+and then, such as a snapshot.
+
 Caveats: "first" of one order may profit from what another made. The first order of a load is another one each time. "Hot" is
 reckoned for one fixed moment; in life that moves. FULL waits for the disk, whose moods are larger than what is measured here.
 """
@@ -36,12 +39,14 @@ from threadstore.ranking import ORDERS
 
 SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL"}
 BLOCK = 10
+SERIES = 800
 
 
 def measure(task: Task) -> Iterator[Row]:
     yield from pages(task)
     for durability in SYNCHRONOUS:
         yield from posts(task, durability)
+    yield from series(task)
 
 
 # --- pages --------------------------------------------------------------------------------------------------------------------
@@ -153,6 +158,28 @@ def posts(task: Task, durability: str) -> Iterator[Row]:
     figures = {who: Figure.of(taken) for who, taken in samples.items()}
     name = f"post, {durability.upper()}"
     yield Row(name, task.comments, "s", figures, against="plain insert", content=task.content, facts=facts)
+
+
+def series(task: Task) -> Iterator[Row]:
+    """Post many times in a row, and look for the one that had to wait for something that the library does now and then."""
+    key, samples = key_of(task), list[float]()
+    with copied(settled(task)) as [path], threadstore.open(path, durability="off") as store:
+        thread = store.thread(key)
+        page(store, key)
+        speakers = Speakers(thread)
+        for _ in range(SERIES * task.rounds):
+            start = time.perf_counter()
+            speakers.post()
+            thread.counts()
+            samples.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        page(store, key)
+        shown = time.perf_counter() - start
+    ordered = sorted(samples)
+    facts = {f"p{share}, ms": 1e3 * ordered[int(share / 100 * len(ordered))] for share in (99, 99.9)}
+    facts |= {"slowest, ms": 1e3 * ordered[-1], "a page then, ms": 1e3 * shown}
+    figures = {OURS: Figure.of(samples)}
+    yield Row("post in a long series", task.comments, "s", figures, content=task.content, facts=facts)
 
 
 def _written_by(sample: Path, before: Path, key: str, count: int) -> list[tuple[object, ...]]:

@@ -35,7 +35,7 @@ def measure(task: Task) -> Iterator[Row]:
         closing(sqlite3.connect(theirs, isolation_level=None)) as hand,
     ):
         hand.execute("PRAGMA synchronous = NORMAL")
-        targets = [comment.id for comment in page(store, key).comments[:10]]
+        targets = [comment.id for comment in page(store, key).comments if comment.body is not None][:10]
         contenders: dict[str, Callable[[], float]] = {OURS: _Ours(store, key, targets)}
         contenders |= {way: _ByHand(hand, way, targets) for way in WAYS}
         figures = interleaved(contenders, _STORM)

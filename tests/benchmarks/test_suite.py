@@ -38,8 +38,22 @@ def test_every_workload_gives_its_rows(results):
     assert results.failures == []
     names = {row.row for row in results.rows}
     assert {f"warm page, {what}, {order}" for what in ("first", "repeated") for order in ORDERS} <= names
-    assert {"replay", "cold page", "post, FULL", "post, NORMAL", "bulk append", "eight threads", "merge of two replicas"} <= names
-    assert {"memory of a hot thread, per comment", "memory with a cache bound", "small thread, cold"} <= names
+    assert {
+        "replay",
+        "cold page",
+        "post in a long series",
+        "post, FULL",
+        "post, NORMAL",
+        "bulk append",
+        "eight threads",
+        "merge of two replicas",
+    } <= names
+    assert {
+        "memory of a hot thread, per comment",
+        "snapshot, per comment",
+        "memory with a cache bound",
+        "small thread, cold",
+    } <= names
     assert {"deep chain, page", "reaction storm, react and see", "moderation sweep, one decision"} <= names
     for row in results.rows:
         assert OURS in row.figures
@@ -147,6 +161,11 @@ def test_contenders_take_turns_and_keep_their_quartiles():
     assert figures == {"a": Figure(1.0, 1.0, 1.0, 20), "b": Figure(2.0, 2.0, 2.0, 20)}
     rounds = [tuple(seen[place : place + 2]) for place in range(0, 40, 2)]
     assert set(rounds) == {("a", "b"), ("b", "a")}
+
+
+def test_slow_contenders_have_three_rounds():
+    """When the time is up, what was begun is brought to three rounds and no more."""
+    assert interleaved({"a": lambda: 1.0}, 20, budget=0)["a"].runs == 3
 
 
 def test_ratios_and_verdicts_are_read_from_rows():
