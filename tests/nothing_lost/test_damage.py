@@ -336,6 +336,29 @@ def test_a_ruined_page(tmp_path: Path, seed: int):
         assert list(store.verify()) != []
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["crc = x'00000000'", "data = CAST(substr(data, 2) AS BLOB)", "data = CAST(replace(data, 'words', 'swords') AS BLOB)"],
+)
+def test_a_damaged_thread_is_erased_from(tmp_path: Path, damage: str):
+    """Damage is no refuge: what still reads as the person's, or as nothing at all, is taken out of the files with the rest."""
+    path = tmp_path / "one.db"
+    with threadstore.open(path) as store:
+        article = store.thread("t")
+        for number in range(6):
+            article.post(f"words of {number % 2}, number {number}", by=f"u-{number % 2}")
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"UPDATE events SET {damage} WHERE position = 3")
+    with threadstore.open(path) as store:
+        assert len(store.erase_person("u-0", by=MOD)) == 1
+        assert store.thread("t").view(reader=MOD).unreadable == 1
+        assert [comment.body for comment in store.thread("t").view(reader=MOD).comments] == [
+            f"words of 1, number {number}" for number in (1, 3, 5)
+        ]
+        assert not any(b"words of 0" in part.read_bytes() for part in tmp_path.iterdir())
+        assert [damage.position for damage in store.verify()] == [3]
+
+
 def test_a_counter_that_was_set_back(tmp_path: Path):
     """Neither hides what was said nor stands in the way of what is said next."""
     path = tmp_path / "one.db"

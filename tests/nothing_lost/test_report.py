@@ -40,6 +40,23 @@ def test_every_missing_guard_is_named(module: str):
     assert [words for words in said if words not in PAGE] == []
 
 
+GUARDED = sorted(path.stem for path in HERE.glob("test_*.py") if "\nMUTANTS = " in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("module", GUARDED)
+def test_every_missing_guard_is_there_to_be_taken_out(module: str):
+    """The lines that a module takes out stand in the library, once each; which ones are found missing, the long form shows."""
+    mutants = loaded(module).MUTANTS
+    for mutant in mutants:
+        if isinstance(mutant, str):
+            _, path, old, _ = mutants[mutant]
+            said = [old]
+        else:
+            path, said = mutant.path, list(getattr(mutant, "changes", None) or [mutant.old])
+        source = (HERE.parents[1] / "src" / "threadstore" / path).read_text(encoding="utf-8")
+        assert [source.count(old) for old in said] == [1] * len(said), mutant
+
+
 def test_figures_replace_figures(tmp_path: Path):
     """A run writes its own figures in place of those before, below their own guarantee, and leaves all else as it is."""
     page = REPORT.PAGE.read_text(encoding="utf-8")
