@@ -31,6 +31,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from operator import itemgetter
 from unicodedata import category
 
 from threadstore.events import Actor
@@ -47,16 +48,18 @@ class _Uses:
     The comments that use one name.
 
     `ids` are the comments' ids, and `first` maps each actor who uses the name to the first comment that does; both ascend.
-    Comments mostly come in that order; when one does not, or one goes, the two are put in order at the next look.
+    Comments mostly come in that order; when one does not, or one goes, the two are put in order at the next look. `told` has the
+    first comment of each actor of whose comments the others are not noted here, see `Names.tell`.
     """
 
-    __slots__ = ("first", "ids", "live", "settled")
+    __slots__ = ("first", "ids", "live", "settled", "told")
 
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.first: dict[str, str] = {}
         self.live = 0
         self.settled = True
+        self.told: dict[str, str] = {}
 
 
 class _Ancestors:
@@ -143,11 +146,8 @@ class Names:
         self.discard(id)
         if actor is None or not actor.name.strip():
             return
-        uses = self._uses.get(actor.name)
-        if uses is None:
-            uses = self._uses[actor.name] = _Uses()
-            self._insert(actor.name)
-        uses.settled = uses.settled and (not uses.ids or uses.ids[-1] < id)
+        uses = self._uses_of(actor.name)
+        uses.settled = uses.settled and not uses.told and (not uses.ids or uses.ids[-1] < id)
         uses.ids.append(id)
         uses.first.setdefault(actor.id, id)
         uses.live += 1
@@ -162,12 +162,43 @@ class Names:
         actor = self._actors.pop(id, None)
         if actor is None:
             return
-        uses = self._uses[actor.name]
-        uses.live -= 1
+        self._lose_uses(actor.name, 1)
+
+    def tell(self, actor: Actor, id: str) -> None:
+        """
+        Note that *actor* used their name in the comment *id* first, and maybe in later ones that are known elsewhere.
+
+        Complexity: O(1) for a known name; for a new one see above.
+        """
+        uses = self._uses_of(actor.name)
+        before = uses.told.get(actor.id)
+        if before is None or before > id:
+            uses.told[actor.id] = id
+            uses.live += before is None
+            uses.settled = False
+
+    def forget_told(self) -> None:
+        """Forget all that was told. Complexity: O(names)."""
+        for name, uses in list(self._uses.items()):
+            if uses.told:
+                count = len(uses.told)
+                uses.told = {}
+                self._lose_uses(name, count)
+
+    def _uses_of(self, name: str) -> _Uses:
+        uses = self._uses.get(name)
+        if uses is None:
+            uses = self._uses[name] = _Uses()
+            self._insert(name)
+        return uses
+
+    def _lose_uses(self, name: str, count: int) -> None:
+        uses = self._uses[name]
+        uses.live -= count
         uses.settled = False
         if not uses.live:
-            del self._uses[actor.name]
-            self._remove(actor.name)
+            del self._uses[name]
+            self._remove(name)
 
     def find(self, body: str, *, comment: str, nearest: Nearest) -> tuple[Mention, ...]:
         """
@@ -234,8 +265,19 @@ class Names:
         second = next(islice(uses.first.values(), 1, None), comment)
         if second >= comment:
             return next(iter(uses.first))
-        latest = uses.ids[bisect_left(uses.ids, comment) - 1]
-        return ancestors.nearest(uses.first, comment) or self._actors[latest].id
+        return ancestors.nearest(uses.first, comment) or self._last_speaker(name, comment)
+
+    def _last_speaker(self, name: str, comment: str) -> str:
+        """Return the id of the actor who used *name* last before *comment*."""
+        uses = self._uses[name]
+        place = bisect_left(uses.ids, comment)
+        latest = uses.ids[place - 1] if place else ""
+        told = self._last_told(name, comment, latest) if uses.told else None
+        return self._actors[latest].id if told is None else told
+
+    def _last_told(self, name: str, comment: str, above: str) -> str | None:
+        """Return the id of the actor who used *name* last between two comments, of those whose uses are known elsewhere."""
+        raise NotImplementedError
 
     def _settled(self, name: str) -> _Uses:
         """Return the uses of *name* in order."""
@@ -246,6 +288,9 @@ class Names:
             first: dict[str, str] = {}
             for id in ids:
                 first.setdefault(actors[id].id, id)
+            if uses.told:
+                told = ((actor, min(id, first.get(actor, id))) for actor, id in uses.told.items())
+                first = dict(sorted((first | dict(told)).items(), key=itemgetter(1)))
             uses.ids, uses.first, uses.settled = ids, first, True
         return uses
 

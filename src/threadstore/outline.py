@@ -78,6 +78,11 @@ class Node:
         self.pinned = False
 
     @property
+    def plain(self) -> bool:
+        """Return whether nothing is known of the comment but that it was posted; a node that is kept in memory never is."""
+        return False
+
+    @property
     def live(self) -> bool:
         """Return whether the public sees the comment or any below it."""
         return self.shown or bool(self.children)
@@ -163,14 +168,18 @@ class Outline:
         self._horizons = person_erasures(self._today.cells(""), rules)
         self.locks = Locks(state.cells(""), rules)
         self.names = Names()
-        for target in sorted(state.targets()):
-            self._settle(target)
+        self._begin()
         if self._today is not state:
             self.names = self._names_of_today()
 
     def _names_of_today(self) -> Names:
         today = self._today
         return (today.outline(self.rules) if isinstance(today, Outlined) else Outline(today, self.rules)).names
+
+    def _begin(self) -> None:
+        """Give all that there is its place."""
+        for target in sorted(self._state.targets()):
+            self._settle(target)
 
     def _settle(self, target: str) -> None:
         cells = self._state.cells(target)
@@ -540,8 +549,7 @@ class Outline:
         while True:
             was_live = parent.live
             insort(parent.children, node.id)
-            above = parent.parent
-            if above is None or was_live:
+            if was_live or (above := parent.parent) is None:
                 break
             node, parent = parent, above
             _remove(parent.buried, node.id)
@@ -552,8 +560,7 @@ class Outline:
         while True:
             _remove(parent.children, node.id)
             insort(parent.buried, node.id)
-            above = parent.parent
-            if above is None or parent.live:
+            if parent.live or (above := parent.parent) is None:
                 break
             node, parent = parent, above
         self._rerank(node)

@@ -177,6 +177,10 @@ class State:
         """Return the cells of a comment, a correction, or the thread as a whole (``""``); not to be changed."""
         return self._cells.get(target, _NO_CELLS)
 
+    def reactions(self, target: str) -> Cell | None:
+        """Return the reactions to a comment, by actor and kind; not to be changed."""
+        return self.cells(target).get("reaction")
+
     def targets(self) -> Iterator[str]:
         """Yield all that some fact is about."""
         return iter(self._cells)

@@ -1,0 +1,648 @@
+"""
+The outline of a large thread: columns for what is plain, nodes for all else.
+
+A comment that the columns alone know of is as plain as can be: the public sees it, it waits for nobody, nobody but its author has
+rewritten it, and its replies are just such comments' ids. Nodes are made of it when somebody looks, and are not kept. As soon as
+something happens to it that is not plain, its node is *kept*, with its replies and votes, and from then on the rules of `Outline`
+hold for it as for any comment of a small thread; the columns still know its number, and where its facts are.
+
+So each comment stands in one place: a kept node is in no list of the columns, and a list of the columns holds nothing that is kept.
+
+Law: a dense outline answers as an ordinary one of the same facts.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from functools import partial
+from heapq import merge
+from itertools import islice
+from operator import neg
+from typing import TYPE_CHECKING
+
+from threadstore.columns import TOP, Columns
+from threadstore.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
+from threadstore.heads import name_hash
+from threadstore.mentions import Names, Nearest
+from threadstore.outline import Node, Outline, SortKey, behind
+from threadstore.ranking import Order, Votes, key
+from threadstore.runs import Runs
+from threadstore.standing import Standing, person_erasures
+from threadstore.viewmodel import Mention
+
+if TYPE_CHECKING:
+    from threadstore.dense import DenseThread
+
+__all__ = ["DenseOutline", "Place"]
+
+
+class Place(Node):
+    """A node that the columns know: made when somebody looks, and kept once it is not plain any longer."""
+
+    __slots__ = ("_outline", "_parent", "_posted", "_standing", "kept", "rank")
+
+    def __init__(self, outline: DenseOutline, rank: int, id: str) -> None:
+        # Not Node's: what it sets is asked of the columns here, and only when it is needed.
+        columns = outline.columns
+        self._outline = outline
+        self.rank = rank
+        self.id = id
+        self.kept = False
+        self.home = None
+        self.buried = []
+        self.votes = columns.votes_on(rank)
+        self.shown = columns.revision[rank] > 0
+        self.replies = columns.kid_count(rank)
+        self.pinned = False
+        self._parent: Node | None = None
+        self._posted: CommentPosted | None = None
+        self._standing: Standing | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Return whether nothing is said about it but by the columns."""
+        return not self.kept
+
+    @property
+    def live(self) -> bool:
+        """As for every node; all that the columns know is seen."""
+        return self.shown or bool(self.children if self.kept else self.replies)
+
+    @property  # type: ignore[override]  # an attribute of the others
+    def parent(self) -> Node | None:
+        """The node above; kept if this one is."""
+        if self._parent is None:
+            above = self._outline.columns.parent[self.rank]
+            if above == TOP:
+                return self._outline.top
+            if not self.kept:
+                return self._outline.place(above)
+            self._parent = self._outline.keep(above)
+        return self._parent
+
+    @parent.setter
+    def parent(self, parent: Node | None) -> None:
+        self._parent = parent
+
+    @property
+    def has_moved(self) -> bool:
+        """Return whether it was given a parent that is not the columns', or whose node is at hand."""
+        return self._parent is not None
+
+    @property  # type: ignore[override]
+    def posted(self) -> CommentPosted | None:
+        """The fact, from the log."""
+        if self._posted is None and self._outline.columns.revision[self.rank]:
+            fact = self._outline.fact(self.rank)
+            assert isinstance(fact, CommentPosted), fact
+            self._posted = fact
+        return self._posted
+
+    @posted.setter
+    def posted(self, posted: CommentPosted | None) -> None:
+        self._posted = posted
+
+    @property  # type: ignore[override]
+    def standing(self) -> Standing | None:
+        """What holds for it: nothing, with its author's last text."""
+        if self._standing is None and (posted := self.posted) is not None and self.posted_here:
+            text = self._outline.text(self.rank)
+            self._standing = Standing(posted if text is None else text)  # type: ignore[arg-type]  # only edits are there
+        return self._standing
+
+    @standing.setter
+    def standing(self, standing: Standing | None) -> None:
+        self._standing = standing
+
+    @property
+    def posted_here(self) -> bool:
+        """Return whether the columns know the comment itself, and not only that it is missing."""
+        return self._outline.columns.revision[self.rank] > 0
+
+    def replies_behind(self, after: str) -> tuple[Iterator[str], int]:
+        """As for every node, without a list of ids."""
+        if self.kept:
+            return super().replies_behind(after)
+        columns = self._outline.columns
+        if not after:
+            kids = columns.kids(self.rank)
+            return map(columns.id_of, kids), len(kids)
+        kids = columns.kids(self.rank)
+        start = bisect_left(kids, columns.below(after))
+        if start < len(kids) and columns.id_of(kids[start]) == after:
+            start += 1
+        return map(columns.id_of, islice(kids, start, None)), len(kids) - start
+
+
+class DenseOutline(Outline):
+    """
+    The outline of a thread that is mostly columns.
+
+    Args:
+        thread: The thread; its ordinary cells are still empty.
+        columns: What is plain.
+    """
+
+    def __init__(self, thread: DenseThread, columns: Columns) -> None:
+        self.columns = columns
+        self._thread = thread
+        self._runs: dict[Order, Runs] = {}
+        self._flat_runs: dict[Order, Runs] = {}
+        self._kept: dict[int, Place] = {}
+        self._by_score: dict[int, Runs] = {}
+        self._flat_hot: tuple[int, list[SortKey]] | None = None
+        #: The rank of each comment's top-level ancestor, and the last comment below each of those; known once "active" is asked for.
+        self._tops: array[int] | None = None
+        self._last_below = array("I")
+        #: What was seen last below a top-level node where more than plain replies came and went; None if it must be looked for.
+        self._irregular: dict[str, str | None] = {}
+        #: Each author's last comment and how many there are, and the comment by the same author before each.
+        self._posts_by: dict[int, tuple[int, int]] | None = None
+        self._before_by = array("i")
+        super().__init__(thread, columns.rules)
+        self.names: Names = DenseNames(self)
+        missing = sum(1 for revision in columns.revision if not revision) if 0 in columns.revision else 0
+        self._places["total"] = len(columns) - missing
+        self._top_level = columns.top_count - missing
+
+    def _begin(self) -> None:
+        """Do nothing: the columns have given all that there is its place."""
+
+    # --- nodes ----------------------------------------------------------------------------------------------------------------
+
+    def place(self, rank: int) -> Node:
+        """Return the node of a rank: the kept one, or one for this look."""
+        return self._kept.get(rank) or Place(self, rank, self.columns.id_of(rank))
+
+    def node(self, id: str) -> Node | None:
+        """Return the place of a comment or of a placeholder. Complexity: O(log n)."""
+        node = self._nodes.get(id)
+        if node is None:
+            rank = self.columns.find(id)
+            node = None if rank is None else Place(self, rank, id)
+        return node
+
+    def comment(self, id: str) -> Node | None:
+        """Return the place of a comment, not of a placeholder. Complexity: O(log n)."""
+        node = self.node(id)
+        if isinstance(node, Place) and not node.kept:
+            return node if node.posted_here else None
+        return None if node is None or node.posted is None else node
+
+    def fact(self, rank: int) -> Event:
+        """Return the fact that posted the comment."""
+        return self._thread.at(self.columns.revision[rank])
+
+    def facts(self, ranks: list[int]) -> list[Event]:
+        """Return the facts that posted several comments, at the cost of few statements."""
+        return self._thread.at_all([self.columns.revision[rank] for rank in ranks])
+
+    def text(self, rank: int) -> Event | None:
+        """Return the author's last edit."""
+        edits = self.columns.edits.get(rank)
+        return None if edits is None else self._thread.at(edits[-1])
+
+    def is_new(self, id: str) -> bool:
+        """Return whether neither a comment nor a placeholder with this id is kept."""
+        return id not in self._nodes
+
+    def is_kept(self, rank: int) -> bool:
+        """Return whether something about the comment is not plain."""
+        return rank in self._kept
+
+    def ancestors(self, node: Node) -> Iterator[Node]:
+        """Yield the nodes above *node*, without keeping any."""
+        above = self._above(node)
+        while above is not None and above is not self._top:
+            yield above
+            above = self._above(above)
+
+    def _above(self, node: Node) -> Node | None:
+        if not isinstance(node, Place) or node.has_moved:
+            return node.parent
+        rank = self.columns.parent[node.rank]
+        return self._top if rank == TOP else self.place(rank)
+
+    def keep(self, rank: int) -> Place:
+        """Return the node of a rank, kept from now on. Complexity: O(replies + log n)."""
+        place = self._kept.get(rank)
+        if place is not None:
+            return place
+        columns = self.columns
+        place = Place(self, rank, columns.id_of(rank))
+        place.children = [columns.id_of(kid) for kid in columns.kids(rank)]
+        if place.posted_here:
+            place.standing  # noqa: B018  # read it from the log now, while nothing has changed yet
+            self._thread.hold(place)
+        self._touch(rank)
+        self._note_irregular(place)
+        self._kept[rank] = self._nodes[place.id] = place  # type: ignore[assignment]
+        place.kept = True
+        if columns.parent[rank] == TOP:
+            insort(self._top.children, place.id)
+            self._rerank(place)
+        return place
+
+    def keep_for(self, event: Event) -> None:
+        """Keep what something that is not plain is about to concern."""
+        self._keep(event.target)
+        if isinstance(event, CommentPosted):
+            self._keep(event.parent)
+
+    def _keep(self, id: str | None) -> None:
+        if id and id not in self._nodes and (rank := self.columns.find(id)) is not None:
+            self.keep(rank)
+
+    # --- keeping up -----------------------------------------------------------------------------------------------------------
+
+    def absorb(self, cell: str, event: Event, before: Event | None) -> bool:
+        """Take in something that is not plain; see `Outline.absorb`."""
+        if isinstance(event, PersonErased):
+            self._absorb_erasure()
+            return True
+        return super().absorb(cell, event, before)
+
+    def _absorb_erasure(self) -> None:
+        """Judge anew what a person's erasure may concern. Complexity: O(n)."""
+        self._horizons = person_erasures(self._today.cells(""), self.rules)
+        columns = self.columns
+        persons = {number for person in self._horizons if (number := columns.known(person)) is not None}
+        author = columns.authors()
+        for rank, (speaker, revision) in enumerate(zip(columns.speaker, columns.revision, strict=True)):
+            if revision and author[speaker] in persons:
+                self.keep(rank)
+        for id in [id for id, node in self._nodes.items() if node.posted is not None]:
+            self._rejudge(id)
+        for id in self._corrections:
+            self._rejudge(id)
+
+    def add_plain(self, event: CommentPosted, parent: Node | None, revision: int, name: int) -> None:
+        """Take in a plain comment with an id above all others, under a comment that is here or at the top. Complexity: O(1)."""
+        columns = self.columns
+        above = parent.rank if isinstance(parent, Place) else TOP
+        actor = None if event.actor is None else event.actor.id
+        rank = columns.add(event.id, above, actor, name, revision)
+        if parent is None:
+            self._top_level += 1
+            for runs in self._runs.values():
+                runs.note(rank)
+            self._note_score(rank)
+        elif isinstance(parent, Place) and not parent.kept:
+            columns.add_kid(above, rank)
+        else:
+            insort(parent.children, event.id)
+            parent.replies += 1
+        self._places["total"] += 1
+        for runs in self._flat_runs.values():
+            runs.note(rank)
+        self._flat_hot = None
+        self._note_author(rank, columns.number(actor))
+        self._note_plain_activity(rank, above, event.id)
+        if event.actor is not None:
+            self.names.add(event.id, event.actor)
+
+    def react(self, rank: int, event: ReactionGiven | ReactionWithdrawn, revision: int, former: int | None) -> None:
+        """
+        Let a reaction to a plain comment take the place of the *former*, a code.
+
+        Complexity: O(1) for the orders now, and O(log n) keys in each at the next look.
+        """
+        assert event.actor is not None
+        self._touch(rank)
+        given = isinstance(event, ReactionGiven)
+        self.columns.react(rank, event.actor.id, event.kind, given=given, revision=revision, former=former)
+        if self.columns.parent[rank] == TOP:
+            self._note_score(rank)
+
+    # --- people ---------------------------------------------------------------------------------------------------------------
+
+    def recent_posts(self, actor: str | None) -> Iterator[str]:
+        """Yield the ids of an actor's comments, newest first. Complexity: O(n) the first time, O(log n) for each then."""
+        return merge(self._plain_posts(actor), super().recent_posts(actor), reverse=True)
+
+    def _plain_posts(self, actor: str | None) -> Iterator[str]:
+        last, _ = self._posts_of(actor)
+        while last != TOP:
+            yield self.columns.id_of(last)
+            last = self._before_by[last]
+
+    def is_seen(self, actor: str | None) -> bool:
+        """Return whether the public sees any comment of an actor. Complexity: O(n) the first time, O(1) then."""
+        _, count = self._posts_of(actor)
+        return count + self._shown_by.get(actor, 0) > 0  # what is kept and not shown was subtracted
+
+    def _posts_of(self, actor: str | None) -> tuple[int, int]:
+        """Return the rank of an actor's last comment in the columns, from which `_before_by` leads on, and how many there are."""
+        if self._posts_by is None:
+            self._posts_by = {}
+            author = self.columns.authors()
+            for rank, (speaker, revision) in enumerate(zip(self.columns.speaker, self.columns.revision, strict=True)):
+                self._note_author(rank, author[speaker] if revision else TOP)
+        number = self.columns.known(actor)
+        return (TOP, 0) if number is None else self._posts_by.get(number, (TOP, 0))
+
+    def _note_author(self, rank: int, number: int) -> None:
+        if self._posts_by is not None:
+            last, count = self._posts_by.get(number, (TOP, 0))
+            self._before_by.append(last)
+            self._posts_by[number] = rank, count + 1
+
+    # --- orders ---------------------------------------------------------------------------------------------------------------
+
+    def _touch(self, rank: int) -> None:
+        """Say that a comment may soon stand elsewhere in the orders, or not in the columns' any longer."""
+        if self.columns.parent[rank] == TOP:
+            for runs in self._runs.values():
+                runs.touch(rank)
+            if self._by_score:
+                self._by_score[self._score(rank)].touch(rank)
+        for runs in self._flat_runs.values() if self.columns.revision[rank] else ():
+            runs.touch(rank)
+        self._hot = self._flat_hot = None
+
+    def _rerank(self, node: Node) -> None:
+        if not node.plain:
+            super()._rerank(node)
+
+    def top_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+        """Return the keys of the live top level behind *after*; see `Outline.top_behind`."""
+        kept, count = super().top_behind(order, pinned, now, after)
+        plain, more = self._plain_behind(order, pinned, now, after)
+        return (merge(kept, plain) if count else plain), count + more
+
+    def _plain_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+        if pinned and after is not None:  # what is pinned is kept, and stands before
+            after = after[1:] if after[0] else None
+        if order == "hot":
+            keys, count = self._hot_behind(now, after)
+        else:
+            ranks, count = self._top_runs(order).behind(after)
+            keys = map(partial(self._key_of, order), ranks)
+        return (((1, *key) for key in keys) if pinned else keys), count
+
+    def _key_of(self, order: Order, rank: int) -> SortKey:
+        """Return where a plain top-level comment belongs in *order*."""
+        id = self.columns.id_of(rank)
+        return key(order, self._plain_votes(rank, id, self._plain_activity(rank, id) if order == "active" else id), now=0)
+
+    def _flat_key_of(self, order: Order, now: int, rank: int) -> SortKey:
+        id = self.columns.id_of(rank)
+        return key(order, self._plain_votes(rank, id, id), now=now)
+
+    def _plain_votes(self, rank: int, id: str, activity: str) -> Votes:
+        up = down = 0
+        for kind, column in self.columns.votes.items():
+            if kind in self.rules.positive:
+                up += column[rank]
+            elif kind in self.rules.negative:
+                down += column[rank]
+        return Votes(id, up, down, activity)
+
+    def _top_runs(self, order: Order) -> Runs:
+        runs = self._runs.get(order)
+        if runs is None:
+            keyed = partial(self._key_of, order)
+            runs = self._runs[order] = Runs(self._in_order(order, self._plain_tops(), keyed), keyed, self._is_plain)
+        return runs
+
+    def _plain_tops(self) -> list[int]:
+        """Return the ranks of the plain top level, ascending. Complexity: O(n)."""
+        tops = [rank for rank, above in enumerate(self.columns.parent) if above == TOP]
+        return [rank for rank in tops if rank not in self._kept] if self._kept else tops
+
+    def _is_plain(self, rank: int) -> bool:
+        return rank not in self._kept
+
+    def _in_order(self, order: Order, ranks: list[int], keyed: Callable[[int], SortKey]) -> array[int]:
+        """Return *ranks*, which ascend, in *order*."""
+        votes = self.columns.votes
+        if order == "newest":
+            ranks.reverse()
+        elif order in ("top", "best") and len(votes) == 1 and self.rules.positive >= votes.keys():
+            for column in votes.values():  # all in favour, so both are by their number, and by id
+                ranks.sort(key=column.__getitem__, reverse=True)
+        elif order != "oldest":
+            ranks.sort(key=keyed)
+        return array("I", ranks)
+
+    # --- hot: of two comments with equal votes the newer is the hotter, so each number of votes is one list
+
+    def _score(self, rank: int) -> int:
+        votes = self._plain_votes(rank, "", "")
+        return votes.up - votes.down
+
+    def _hot_behind(self, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+        """Return the keys of the plain top level behind *after*. Complexity: O(scores * log n) keys."""
+        if not self._by_score:
+            of_score: dict[int, list[int]] = {}
+            for rank in reversed(self._plain_tops()):
+                of_score.setdefault(self._score(rank), []).append(rank)
+            self._by_score = {score: self._score_runs(score, array("I", ranks)) for score, ranks in of_score.items()}
+        keyed = partial(self._flat_key_of, "hot", now)
+        found = [runs.since(None if after is None else lambda rank: keyed(rank) > after) for runs in self._by_score.values()]
+        return merge(*(map(keyed, ranks) for ranks, count in found if count)), sum(count for _, count in found)
+
+    def _score_runs(self, score: int, ranks: array[int]) -> Runs:
+        return Runs(ranks, neg, lambda rank: rank not in self._kept and self._score(rank) == score)
+
+    def _note_score(self, rank: int) -> None:
+        if self._by_score:
+            score = self._score(rank)
+            if score not in self._by_score:
+                self._by_score[score] = self._score_runs(score, array("I"))
+            self._by_score[score].note(rank)
+
+    # --- all comments
+
+    def flat_behind(self, order: Order, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+        """Return the keys of all comments that the public sees behind *after*; see `Outline.flat_behind`."""
+        kept, count = super().flat_behind(order, now, after)
+        if order == "hot":
+            plain, more = behind(self._flat_hot_keys(now), after)
+        else:
+            ranks, more = self._runs_of_all(order).behind(after)
+            plain = map(partial(self._flat_key_of, order, 0), ranks)
+        return (merge(kept, plain) if count else plain), count + more
+
+    def _runs_of_all(self, order: Order) -> Runs:
+        runs = self._flat_runs.get(order)
+        if runs is None:
+            keyed = partial(self._flat_key_of, order, 0)
+            shape: Order = "newest" if order == "active" else order
+            runs = self._flat_runs[order] = Runs(self._in_order(shape, self._plain_ranks(), keyed), keyed, self._is_plain)
+        return runs
+
+    def _plain_ranks(self) -> list[int]:
+        return [rank for rank, revision in enumerate(self.columns.revision) if revision and rank not in self._kept]
+
+    def _flat_hot_keys(self, now: int) -> list[SortKey]:
+        """Return the keys of the plain comments, hottest first. Complexity: O(n log n) for each moment, and after a change."""
+        if self._flat_hot is None or self._flat_hot[0] != now:
+            self._flat_hot = now, sorted(self._flat_key_of("hot", now, rank) for rank in self._plain_ranks())
+        return self._flat_hot[1]
+
+    # --- activity -------------------------------------------------------------------------------------------------------------
+
+    def _top_of(self, node: Node) -> Node:
+        """Return the top-level ancestor. Complexity: O(1) for what is plain once "active" was asked for, O(depth) else."""
+        above = node
+        while True:
+            if isinstance(above, Place) and not above.has_moved and self._tops is not None:
+                above = self.place(self._tops[above.rank])
+            higher = self._above(above)
+            if higher is None or higher is self._top:
+                return above
+            above = higher
+
+    def _learn_tops(self) -> array[int]:
+        """Return the rank of each comment's top-level ancestor in the columns."""
+        if self._tops is None:
+            tops, last = array("I"), array("I", bytes(4 * len(self.columns)))
+            for rank, (above, revision) in enumerate(zip(self.columns.parent, self.columns.revision, strict=True)):
+                top = rank if above == TOP else tops[above]
+                tops.append(top)
+                if revision:
+                    last[top] = rank
+            self._tops, self._last_below = tops, last
+            for node in list(self._nodes.values()):
+                self._irregular[self._top_of(node).id] = None
+        return self._tops
+
+    def _plain_activity(self, rank: int, id: str) -> str:
+        self._learn_tops()
+        return self._walked(self.place(rank)) if id in self._irregular else self.columns.id_of(self._last_below[rank])
+
+    def _activity_of(self, node: Node) -> str:
+        self._learn_tops()
+        self._irregular.setdefault(node.id, None)
+        return self._walked(node)
+
+    def _walked(self, top: Node) -> str:
+        """Return the largest id that the public sees below *top*. Complexity: O(comments below) after a change."""
+        found = self._irregular[top.id]
+        if found is None:
+            found, below = "", [top]
+            while below:
+                node = below.pop()
+                found = max(found, node.id if node.shown else "")
+                below.extend(child for id in node.replies_behind("")[0] if (child := self.node(id)) is not None)
+            self._irregular[top.id] = found = found or top.id
+        return found
+
+    def _note_irregular(self, node: Node) -> None:
+        """Note that more than plain replies come and go below the top-level ancestor of *node*."""
+        if self._tops is None:
+            return
+        top = self._top_of(node)
+        if isinstance(top, Place) and top.plain and "active" in self._runs:
+            self._runs["active"].touch(top.rank)
+        self._irregular[top.id] = None
+
+    def _note_shown(self, node: Node) -> Node:
+        if self._tops is None:
+            return node
+        self._note_irregular(node)
+        return self._top_of(node)
+
+    def _move_activity(self, node: Node) -> None:
+        if self._tops is not None:
+            self._note_irregular(node)
+            self._rerank(self._top_of(node))
+
+    def _note_plain_activity(self, rank: int, above: int, id: str) -> None:
+        if self._tops is None:
+            return
+        top = rank if above == TOP else self._tops[above]
+        self._tops.append(top)
+        self._last_below.append(rank)
+        node = self._top_of(self.place(rank))
+        if isinstance(node, Place) and node.plain and node.rank != rank and "active" in self._runs:
+            self._runs["active"].touch(node.rank)
+        self._last_below[top] = rank
+        if node.id in self._irregular:
+            self._irregular[node.id] = id
+        self._rerank(node)
+
+    # --- corrections ----------------------------------------------------------------------------------------------------------
+
+    def correction(self, id: str) -> Standing | None:
+        """Return what holds for a correction; see `Outline.correction`."""
+        rank = self.columns.find(id) if id else None
+        if rank is not None and self.columns.revision[rank]:
+            return None
+        return super().correction(id)
+
+
+class DenseNames(Names):
+    """
+    The names used in a thread that is mostly columns, read from the log when somebody is addressed for the first time.
+
+    Args:
+        outline: Whose comments use them.
+    """
+
+    __slots__ = ("_is_read", "_outline", "_silent")
+
+    def __init__(self, outline: DenseOutline) -> None:
+        super().__init__()
+        self._outline = outline
+        self._is_read = False
+        #: The comments of the columns whose names are erased.
+        self._silent: set[int] = set()
+
+    def _rank(self, id: str) -> int | None:
+        rank = self._outline.columns.find(id)
+        return rank if rank is not None and self._outline.columns.revision[rank] else None
+
+    def add(self, id: str, actor: Actor | None) -> None:
+        """Note that the comment *id* was written by *actor*; what the columns tell anyhow is not noted again."""
+        if self._rank(id) is None:
+            super().add(id, actor)
+        elif self._is_read and actor is not None and actor.name.strip():
+            self.tell(actor, id)
+
+    def discard(self, id: str) -> None:
+        """Forget the name that the comment *id* used."""
+        rank = self._rank(id)
+        if rank is None:
+            super().discard(id)
+        elif rank not in self._silent:
+            self._silent.add(rank)
+            self._is_read = False
+            self.forget_told()
+
+    def find(self, body: str, *, comment: str, nearest: Nearest) -> tuple[Mention, ...]:
+        """Return the mentions in *body*; see `Names.find`. Complexity: O(speakers) more the first time."""
+        if not self._is_read:
+            self._is_read = True
+            ranks = list(self._first_uses())
+            for rank, fact in zip(ranks, self._outline.facts(ranks), strict=True):
+                if fact.actor is not None and fact.actor.name.strip():
+                    self.tell(fact.actor, self._outline.columns.id_of(rank))
+        return super().find(body, comment=comment, nearest=nearest)
+
+    def _first_uses(self) -> Iterator[int]:
+        """Yield the rank of the first comment by each actor under each name."""
+        columns, silent = self._outline.columns, self._silent
+        again = {columns.speaker[rank] for rank in silent}
+        for (_, name), (speaker, first) in columns.speakers.items():
+            if name and speaker not in again:
+                yield first
+            elif name:
+                uses = (rank for rank, said_by in enumerate(columns.speaker) if said_by == speaker)
+                yield from islice((rank for rank in uses if rank not in silent and columns.revision[rank]), 1)
+
+    def _last_told(self, name: str, comment: str, above: str) -> str | None:
+        """Return who used *name* last between two comments. Complexity: O(comments between them)."""
+        columns = self._outline.columns
+        number, speakers = name_hash(name), dict[int, str]()
+        for actor in self._uses[name].told:
+            known = columns.speakers.get((columns.number(actor), number))
+            if known is not None:
+                speakers[known[0]] = actor
+        for rank in range(columns.below(comment) - 1, columns.below(above) - 1 if above else -1, -1):
+            if columns.speaker[rank] in speakers and columns.revision[rank] and rank not in self._silent:
+                return speakers[columns.speaker[rank]]
+        return None
