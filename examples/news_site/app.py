@@ -140,8 +140,9 @@ def make_app(site: Site) -> Starlette:
             yield
         finally:
             site.hub.close()
-            site.once.close()
             site.store.close()
+            site.hub.join()
+            site.once.close()
 
     def refuse(request: Request, error: Exception) -> Response:
         return _failure(site, request, explain(error, site.now()))

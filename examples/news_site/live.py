@@ -26,7 +26,7 @@ __all__ = ["Hub", "stream"]
 
 _BATCH: Final = 100
 _HEARTBEAT_SECONDS: Final = 15.0
-_LOOK_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.2
 
 
 class Hub:
@@ -60,10 +60,13 @@ class Hub:
         self._follower.start()
 
     def close(self) -> None:
-        """End every stream, and the thread that follows the store."""
+        """End every stream. The thread that follows the store ends when the store is closed, or within a moment."""
         self._stopping.set()
         for key in list(self._waiting):
             self._wake(key)
+
+    def join(self) -> None:
+        """Wait for the thread that follows the store."""
         if self._follower is not None:
             self._follower.join()
 

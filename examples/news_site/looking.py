@@ -221,7 +221,8 @@ class ArticleLook(Look):
 
     def passages(self, corrections: tuple[CorrectionView, ...]) -> Iterator[tuple[int, list[Passage]]]:
         """Yield each paragraph, with where it begins, cut where corrections begin and end; of overlapping ones the first."""
-        spans = sorted((one.span, one.id, one) for one in corrections if one.span is not None and one.state != "declined")
+        shown = (one for one in corrections if one.state != "declined" and not one.standing)
+        spans = sorted((one.span, one.id, one) for one in shown if one.span is not None)
         for start, paragraph in self.article.offsets():
             cut, at = [], start
             for span, _, correction in spans:

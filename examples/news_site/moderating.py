@@ -133,7 +133,7 @@ def routes() -> list[Route]:
     ]
     for name, (act, sentence) in acts.items():
         found.append(Route(f"/a/{{slug}}/c/{{id:uuid}}/{name}", form_of(_on_comment(act, sentence)), methods=["POST"]))
-    for name, do in {"resolve": acts["resolve"][0], "remove": _remove}.items():
+    for name, do in {"resolve": acts["resolve"][0], "restore": acts["restore"][0], "remove": _remove}.items():
         found.append(Route(f"/a/{{slug}}/corrections/{{id:uuid}}/{name}", form_of(_correction(do)), methods=["POST"]))
     page, show = slot_form("remove")
     found.append(Route("/a/{slug}/c/{id:uuid}/remove", page))

@@ -41,6 +41,7 @@ __all__ = [
 #: The longest request body, in bytes. A comment that is too long by far still comes back to its reader with a sentence.
 MAX_REQUEST: Final = 128 * 1024
 _MAX_FIELDS: Final = 20
+_LET_PASS: Final = 2 << 20
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -57,7 +58,7 @@ _HEADERS: Final = {
 
 
 class SafetyHeaders:
-    """Puts the headers on every answer, and refuses requests whose body is too large before they are read."""
+    """Puts the headers on every answer, and refuses requests that say that they are too large."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -77,12 +78,23 @@ class SafetyHeaders:
 
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > 12 or int(declared) > MAX_REQUEST:
+            await _let_pass(receive)
             answer = PlainTextResponse(
                 f"The request is too large: at most {MAX_REQUEST // 1024} KB are taken.\n", 413, headers={"Connection": "close"}
             )
             await answer(scope, receive, send_safely)
             return
         await self.app(scope, receive, send_safely)
+
+
+async def _let_pass(receive: Receive) -> None:
+    """Take some of what is being sent, and drop it: a browser that is cut off while it sends would not read the answer."""
+    passed = 0
+    while passed < _LET_PASS:
+        message = await receive()
+        passed += len(message.get("body", b"")) + 1
+        if not message.get("more_body"):
+            return
 
 
 # --- forms --------------------------------------------------------------------------------------------------------------------

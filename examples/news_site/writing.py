@@ -18,7 +18,17 @@ from news_site.looking import ArticleLook, Look, Revealed
 from news_site.people import ACCOUNTS, remember_name, sign_in, sign_out
 from news_site.reading import article_look, look_of, show_article, show_comment
 from news_site.safety import Form, Problem, Refused, check_sender, explain, read_form, way_back
-from threadstore import Actor, BodyTooLong, CommentIsGone, CommentView, NotTheAuthor, ThreadStoreError, anchor, quote_of
+from threadstore import (
+    Actor,
+    BodyTooLong,
+    CommentIsGone,
+    CommentView,
+    ConflictingEvent,
+    NotTheAuthor,
+    ThreadStoreError,
+    anchor,
+    quote_of,
+)
 from threadstore.events import TextQuote
 
 __all__ = ["Act", "changed", "comment_id", "form_of", "routes", "show_problem", "slot_form"]
@@ -45,6 +55,8 @@ def form_of(act: Act, show: Show = show_problem) -> Endpoint:
             look.site.pace.check(request.client.host if request.client else "", time.monotonic())
             return act(look, form)
         except (Refused, ThreadStoreError, ValueError) as error:
+            if isinstance(error, ConflictingEvent):
+                form.pop("once", None)  # what was sent before stands; sent once more, this is another
             return show(look, form, explain(error, look.site.now()))
 
     async def endpoint(request: Request) -> Response:
