@@ -14,6 +14,7 @@ has.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -89,13 +90,13 @@ def cached(name: str, make: Callable[[Path], None]) -> Path:
     CACHE.mkdir(exist_ok=True)
     path = CACHE / f"{name}-{_source()}.db"
     if not path.exists():
-        for stale in CACHE.glob(f"{name}-*"):
-            stale.unlink()
+        for stale in CACHE.glob(f"{name}-{'?' * len(_source())}.db"):
+            stale.unlink(missing_ok=True)
         say(f"making {name}")
-        draft = CACHE / f"{name}.draft.db"
+        draft = CACHE / f"{name}.{os.getpid()}.draft.db"
         _unlink(draft)
         make(draft)
-        draft.rename(path)
+        draft.replace(path)
     return path
 
 

@@ -33,7 +33,7 @@ PEERS: Final[dict[str, tuple[str, str | None, int]]] = {
     "adjacency table": ("adjacency_table.py", None, 1_000_000),
     "eventsourcing": ("eventsourcing_aggregate.py", "eventsourcing", 100_000),
     "Isso": ("isso_database.py", "isso", 100_000),
-    "django-comments-xtd": ("django_xtd.py", "django-comments-xtd", 10_000),
+    "django-comments-xtd": ("django_xtd.py", "django-comments-xtd", 2_000),
     "pycrdt": ("pycrdt_document.py", "pycrdt", 1_000_000),
     "loro": ("loro_document.py", "loro", 1_000_000),
 }
