@@ -120,10 +120,12 @@ from threadstore.viewmodel import (
     Counts,
     ListView,
     Mention,
+    OverviewView,
     QueueItem,
     QueueView,
     RepliesView,
     ReportView,
+    ThreadLine,
     ThreadView,
 )
 
@@ -172,6 +174,7 @@ __all__ = [  # noqa: RUF022  # as `sorted` has it, which needs no explanation
     "NOTICES",
     "NotAllowed",
     "NotTheAuthor",
+    "OverviewView",
     "PastThread",
     "PersonErased",
     "Policy",
@@ -201,6 +204,7 @@ __all__ = [  # noqa: RUF022  # as `sorted` has it, which needs no explanation
     "ThreadDescribed",
     "ThreadIsClosed",
     "ThreadIsLocked",
+    "ThreadLine",
     "ThreadLocked",
     "ThreadStore",
     "ThreadStoreError",

@@ -20,8 +20,7 @@ from copy import copy
 from threading import Lock
 
 from threadstore.errors import StoreUnavailable
-from threadstore.events import Event
-from threadstore.logs.protocol import Appended, EventLog
+from threadstore.logs.protocol import Append, Appended, EventLog
 
 __all__ = ["Commit", "Commits", "Overtaken"]
 
@@ -33,11 +32,10 @@ class Overtaken(Exception):
 class Commit:
     """One append that is queued or done, and what it rests on."""
 
-    __slots__ = ("answer", "before", "done", "error", "events", "sleepers", "thread")
+    __slots__ = ("answer", "append", "before", "done", "error", "sleepers")
 
-    def __init__(self, thread: str, events: Sequence[Event], before: Commit | None) -> None:
-        self.thread = thread
-        self.events = events
+    def __init__(self, append: Append, before: Commit | None) -> None:
+        self.append = append
         #: The append that this one rests on, while it may still fail.
         self.before = before
         self.done = False
@@ -78,9 +76,9 @@ class Commits:
         self._queue: list[Commit] = []
         self._is_led = False
 
-    def add(self, thread: str, events: Sequence[Event], before: Commit | None) -> Commit:
+    def add(self, append: Append, before: Commit | None) -> Commit:
         """Queue an append that rests on the one *before*; nobody stores it until somebody drives it. Complexity: O(1)."""
-        commit = Commit(thread, events, before)
+        commit = Commit(append, before)
         with self._lock:
             self._queue.append(commit)
         return commit
@@ -155,9 +153,10 @@ class Commits:
                 tried.append(commit)
         try:
             if len(tried) == 1:
-                tried[0].settle(self._log.append(tried[0].thread, tried[0].events))
+                thread, events, summary = tried[0].append
+                tried[0].settle(self._log.append(thread, events, summary=summary))
             elif tried:
-                answers = self._log.append_all([(commit.thread, commit.events) for commit in tried])
+                answers = self._log.append_all([commit.append for commit in tried])
                 for commit, answer in zip(tried, answers, strict=True):
                     commit.settle(answer)
         except Exception as error:  # noqa: BLE001  # each writer is told

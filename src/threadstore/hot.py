@@ -17,6 +17,7 @@ from threading import Lock, RLock
 from typing import Final
 
 from threadstore.commits import Commit
+from threadstore.summaries import Digest
 from threadstore.thread import Thread
 
 __all__ = ["Hot", "HotThreads"]
@@ -28,7 +29,7 @@ _EMPTY: Final = 3_000
 class Hot:
     """A thread in memory, and how much room it takes."""
 
-    __slots__ = ("charged", "key", "lock", "pending", "size", "thread", "users")
+    __slots__ = ("charged", "digest", "key", "lock", "pending", "size", "thread", "users")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -41,9 +42,20 @@ class Hot:
         self.pending: deque[tuple[Commit, Thread]] = deque()
         self.forget()
 
+    def revision_behind_pending(self) -> int:
+        """Return the revision that the thread will have when what is pending is stored, if nobody else writes."""
+        revision = self.thread.revision
+        for commit, _ in self.pending:
+            answer = commit.answer
+            if answer is None or answer.revision > self.thread.revision:
+                revision += len(commit.append.events)
+        return revision
+
     def forget(self) -> None:
         """Let go of all events, so that the thread is read anew."""
         self.thread = Thread(self.key)
+        #: What the thread's summary says, once somebody has asked for it.
+        self.digest: Digest | None = None
         self.size = _EMPTY
 
 

@@ -19,7 +19,7 @@ from threadstore.policy import Rules
 from threadstore.standing import Standing, cancellable, current_decision, is_absorbed, marks_up
 from threadstore.viewmodel import CorrectionView, QueueItem, QueueView, ReportView
 
-__all__ = ["correction_list", "queue_page"]
+__all__ = ["correction_list", "queue_page", "waits_since"]
 
 
 def correction_list(
@@ -92,6 +92,14 @@ def queue_page(thread: Outlined, *, limit: int, after: str | None, rules: Rules)
         next=write_cursor(thread.key, "queue", page[-1]) if left else None,
         left=left,
     )
+
+
+def waits_since(thread: Outlined, rules: Rules) -> str:
+    """Return the oldest fact that something waits for; empty if nothing waits. Complexity: O(w) for w waiting."""
+    if not thread.outline(rules).waiting:
+        return ""
+    lens = Lens(thread, rules, None, "all", as_moderator=True)
+    return min(_since(lens, id, standing) for id, standing in lens.outline.waiting.items())
 
 
 def _since(lens: Lens, id: str, standing: Standing) -> str:

@@ -9,8 +9,8 @@ in the same step as its event, and the thread's state in memory is dropped, so t
 that somebody else wrote does the same when it is read.
 
 Writers share commits (`threadstore.commits`). One decides with its thread locked, and lets the thread have what is queued, so
-that the next decides on it; the lock is free again before it is stored. Readers, and whoever is refused or told that nothing was to
-be done, wait until all that they were judged or shown by is stored.
+that the next decides on it; the lock is free again before it is stored. Readers, and whoever is refused or told that nothing
+was to be done, wait until all that they were judged or shown by is stored.
 
 Damage costs what it has hit. A thread is read without the events that are damaged, and counts them (`ThreadView.unreadable`):
 revisions are dense, so one of which nothing is left is missed as well. Such a thread is written to as any other, but its state
@@ -36,6 +36,7 @@ import msgspec
 from threadstore import commands as c
 from threadstore.codec import encode
 from threadstore.commits import Commit, Commits, Overtaken
+from threadstore.cursors import read_cursor, write_cursor
 from threadstore.decide import is_same_request, resolve
 from threadstore.errors import (
     ClockSkew,
@@ -48,19 +49,31 @@ from threadstore.errors import (
     ThreadStoreError,
     UpcastFailed,
 )
-from threadstore.events import MAX_AT, MAX_THREAD_KEY, REGISTERS, CommentPosted, Erasure, Event, check_int, check_key
+from threadstore.events import (
+    MAX_AT,
+    MAX_THREAD_KEY,
+    REGISTERS,
+    CommentPosted,
+    Erasure,
+    Event,
+    ThreadDescribed,
+    check_int,
+    check_key,
+)
 from threadstore.hot import Hot, HotThreads
 from threadstore.ids import NIL, HybridClock, time_of
 from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Damage, EventLog, Record, Revision, Snapshot
+from threadstore.logs.protocol import Append, Damage, EventLog, Record, Revision, Snapshot, Summary
 from threadstore.logs.sqlite import SqliteLog
+from threadstore.pages import check_bounds
 from threadstore.policy import Policy
 from threadstore.snapshots import FINGERPRINT, restore, snapshot
 from threadstore.standing import erasure_of
 from threadstore.stored import By, Reveal, StoredThread, actor_of, readable
+from threadstore.summaries import Digest, Summed, fingerprint, read_summary
 from threadstore.thread import Thread
 from threadstore.verify import verify_store
-from threadstore.viewmodel import CommentView, Counts, QueueView
+from threadstore.viewmodel import CommentView, Counts, OverviewView, QueueView, ThreadLine
 
 __all__ = ["FeedItem", "ThreadStore", "open"]
 
@@ -167,6 +180,7 @@ class ThreadStore:
         self._minting = Lock()
         self._hot = HotThreads(cache_bytes)
         self._commits = Commits(log)
+        self._fingerprint = fingerprint(policy.rules)
         self._news = Condition()
         self._process = os.getpid()
 
@@ -258,7 +272,7 @@ class ThreadStore:
                 continue
             if commit.answer is None:
                 hot.forget()
-            elif commit.answer.new == len(commit.events) == commit.answer.revision - thread.revision:
+            elif commit.answer.new == len(commit.append.events) == commit.answer.revision - thread.revision:
                 thread.revision = commit.answer.revision  # nobody else has written in between
 
     def _miss_lost_end(self, hot: Hot) -> None:
@@ -296,6 +310,8 @@ class ThreadStore:
                 if not is_cold and erasure_of(event, self.policy.rules) is not None:
                     return False
                 thread.apply(event)
+                if hot.digest is not None:
+                    hot.digest.note(event)
                 if record.revision > thread.revision:  # a damaged index may tell of a row twice
                     thread.unreadable += record.revision - thread.revision - 1
                     thread.revision = record.revision
@@ -386,8 +402,11 @@ class ThreadStore:
         try:
             for event in events:
                 thread.apply(event)
+                if hot.digest is not None:
+                    hot.digest.note(event)
                 hot.size += _EVENT_OVERHEAD + 2 * len(encode(event))
-            commit = self._commits.add(hot.key, events, hot.pending[-1][0] if hot.pending else None)
+            append = Append(hot.key, events, self._sum_up(hot, hot.revision_behind_pending() + len(events)))
+            commit = self._commits.add(append, hot.pending[-1][0] if hot.pending else None)
             hot.pending.append((commit, thread))
         except BaseException:
             hot.forget()  # it may hold what is not queued
@@ -402,6 +421,15 @@ class ThreadStore:
         if not is_same_request(command, record.event):
             raise ConflictingEvent(id)
         return True
+
+    def _sum_up(self, hot: Hot, revision: int) -> Summary | None:
+        """Return the summary of the thread, which will have this *revision*; None for one that can not be read in full."""
+        if hot.thread.unreadable:
+            return None
+        if hot.digest is None:
+            hot.digest = Digest(hot.thread, self.policy.rules)
+        waiting, state = hot.digest.state()
+        return Summary(self._fingerprint, Revision(revision), waiting, state)
 
     def _seen_through(self, command: c.Command, id: str) -> str:
         """
@@ -511,20 +539,91 @@ class ThreadStore:
         Raises:
             TypeError: *keys* is a single key.
 
-        Complexity: that of using each thread.
+        Complexity: O(1) for each thread; that of using it if nobody has summed it up since it was written to by a merge, a
+        store of other rules, or an older release.
         """
         if isinstance(keys, str):
             raise TypeError("keys must be several keys, not one str")
-        return {key: self.thread(key).counts() for key in keys}
+        wanted = [self.thread(key).key for key in keys]
+        return {key: summed.counts for key, summed in self._summed(wanted).items()}
 
-    def queue(self, *, limit: int = 20) -> tuple[QueueView, ...]:
+    def overview(self, *, limit: int = 20, after: str | None = None) -> OverviewView:
+        """
+        Return a page of all threads, with their titles and counts: those first in which something has happened last.
+
+        Pages go on by the time of each thread's last event. A thread in which something happens meanwhile moves to the front.
+
+        Args:
+            limit: How many threads, at most.
+            after: The `next` of the page before; None begins at the front.
+
+        Raises:
+            InvalidCursor: *after* is malformed, or was made for something else.
+            ValueError: *limit* is out of range.
+
+        Complexity: O(limit), as for `counts`.
+        """
+        check_bounds(limit)
+        before = "" if after is None else str(read_cursor(after, "", "overview", (str,)).key[0])
+        found = self.log.recent(before=before, limit=limit + 1)
+        page = found[:limit]
+        summed = self._summed([key for key, _ in page])
+        return OverviewView(
+            threads=tuple(self._line_of(key, summed[key]) for key, _ in page),
+            next=write_cursor("", "overview", (page[-1][1],)) if len(found) > limit else None,
+        )
+
+    def _line_of(self, key: str, summed: Summed) -> ThreadLine:
+        described = self._said(summed.described) if summed.described else None
+        title, url = (described.title, described.url) if isinstance(described, ThreadDescribed) else ("", "")
+        return ThreadLine(key, title, url, summed.counts, summed.locked, time_of(summed.latest), summed.waiting)
+
+    def _said(self, id: str) -> Event | None:
+        """Return the event with this id, unless it is damaged."""
+        record = self.log.find(id)
+        return next((event for _, event in readable([record])), None) if record is not None else None
+
+    def _summed(self, keys: Sequence[str]) -> dict[str, Summed]:
+        """Return what the summaries of these threads say; what is missing is made, and kept."""
+        kept = self.log.summaries(list(dict.fromkeys(keys)), self._fingerprint)
+        summed: dict[str, Summed] = {}
+        for key in keys:
+            if key not in summed:
+                said = read_summary(kept[key].state) if key in kept else None
+                summed[key] = self._sum_up_anew(key) if said is None else said
+        return summed
+
+    def _sum_up_anew(self, key: str) -> Summed:
+        with self.using(key) as thread:
+            digest = Digest(thread, self.policy.rules)
+            revision, (waiting, state) = thread.revision, digest.state()
+            if revision and not thread.unreadable:
+                with suppress(StoreError):  # it is a shortcut only
+                    self.log.store_summary(key, Summary(self._fingerprint, Revision(revision), waiting, state))
+        said = read_summary(state)
+        assert said is not None
+        return said
+
+    def queue(self, *, limit: int = 20, threads: int | None = None, after: str | None = None) -> tuple[QueueView, ...]:
         """
         Return what waits for a moderator, for moderators' eyes: the first page of each thread's queue, longest waiting first.
 
-        Complexity: that of using every thread.
+        Args:
+            limit: How many items of each thread, at most.
+            threads: How many threads, at most; None sets no limit.
+            after: The `since` of the first item of the last thread of an earlier page; None begins with the longest waiting.
+
+        Complexity: O(threads), one statement, and that of using those in which something waits.
         """
-        pages = (self.thread(key).queue(limit=limit) for key in self.threads())
-        return tuple(sorted((page for page in pages if page.items), key=lambda page: page.items[0].since))
+        if threads is not None:
+            check_bounds(threads)
+        waiting = self.log.waiting(self._fingerprint)
+        unknown = [key for key, since in waiting if not since]
+        found = [(since, key) for key, since in waiting if since]
+        found += [(summed.since, key) for key, summed in self._summed(unknown).items() if summed.since]
+        found = sorted(place for place in found if after is None or place[0] > after)
+        pages = (self.thread(key).queue(limit=limit) for _, key in found)
+        return tuple(islice((page for page in pages if page.items), threads))
 
     def latest(
         self, *, limit: int = 20, before: int | None = None, reader: By = None, reveal: Reveal = ()

@@ -21,10 +21,12 @@ __all__ = [
     "Counts",
     "ListView",
     "Mention",
+    "OverviewView",
     "QueueItem",
     "QueueView",
     "RepliesView",
     "ReportView",
+    "ThreadLine",
     "ThreadView",
 ]
 
@@ -140,6 +142,31 @@ class ThreadView(Struct, frozen=True):
     next: str | None
     left: int
     unreadable: int = 0
+
+
+class ThreadLine(Struct, frozen=True):
+    """
+    One thread in a list of many.
+
+    Args:
+        latest_at: When something happened in it last, by the writer's clock.
+        waiting: How many comments and corrections wait for a moderator.
+    """
+
+    thread: str
+    title: str
+    url: str
+    counts: Counts
+    locked: bool
+    latest_at: int
+    waiting: int
+
+
+class OverviewView(Struct, frozen=True):
+    """One page of all threads; `next` is the cursor of the next page."""
+
+    threads: tuple[ThreadLine, ...]
+    next: str | None
 
 
 class RepliesView(Struct, frozen=True):

@@ -15,7 +15,7 @@ from threadstore.errors import ConflictingEvent, StoreClosed, StoreError, StoreU
 from threadstore.events import Erasure, Event, UnknownEvent, redact
 from threadstore.logs.batch import check_expected
 from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import ANY, Appended, EventLog, Record, Revision, Snapshot
+from threadstore.logs.protocol import ANY, Append, Appended, EventLog, Record, Revision, Snapshot
 from threadstore.testing import contract
 from threadstore.testing.contract import CHECKS, Check, check_event_log
 
@@ -260,26 +260,55 @@ class ErasesFirst(Mutant):
 class GathersByThread(Mutant):
     """Stores what comes at once thread by thread."""
 
-    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Any]:
+    def append_all(self, appends: Sequence[Append]) -> Sequence[Any]:
         return super().append_all(sorted(appends, key=itemgetter(0)))
 
 
 class GoesOnBehindAConflict(Mutant):
     """Stores what may rest on what it has refused."""
 
-    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Any]:
+    def append_all(self, appends: Sequence[Append]) -> Sequence[Any]:
         return [answer for append in appends for answer in super(Mutant, self).append_all([append])]
 
 
 class ErasesInSingleAppends(Mutant):
     """Looks at what it remembers to have erased only where one batch comes by itself."""
 
-    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Any]:
+    def append_all(self, appends: Sequence[Append]) -> Sequence[Any]:
         erasures, self._erasures = self._erasures, {}
         try:
             return super().append_all(appends)
         finally:
             self._erasures = erasures
+
+
+class LosesSummaries(Mutant):
+    """Keeps no summary that comes with an append."""
+
+    def append(self, thread: str, events: Sequence[Event], **options: Any) -> Appended:
+        return super().append(thread, events, **options | {"summary": None})
+
+
+class BelievesSummaries(Mutant):
+    """Does not look at the revision that a summary is of."""
+
+    def _is_summed(self, thread: str, fingerprint: str) -> bool:
+        return thread in self._summaries and self._summaries[thread].fingerprint == fingerprint
+
+
+class ListsByTheLastAppended(Mutant):
+    """Takes the event that came last for the latest."""
+
+    def _add(self, thread: str, id: str, data: bytes) -> None:
+        self._latest.pop(thread, None)
+        super()._add(thread, id, data)
+
+
+class TrustsThatNothingWaits(Mutant):
+    """Takes what is not known for what does not wait."""
+
+    def waiting(self, fingerprint: str) -> Sequence[tuple[str, str]]:
+        return [(thread, since) for thread, since in super().waiting(fingerprint) if since]
 
 
 class ServesAnyFold(Mutant):
@@ -342,6 +371,10 @@ MUTANTS: list[tuple[Callable[[], Any], Check]] = [
     (ForgetsErasures, contract.an_erasure_is_remembered),
     (ErasesInASecondStep, contract.an_append_erases_in_the_same_step),
     (ErasesFirst, contract.a_refused_append_erases_nothing),
+    (LosesSummaries, contract.a_summary_is_kept_with_its_append),
+    (BelievesSummaries, contract.a_summary_of_another_revision_is_none),
+    (ListsByTheLastAppended, contract.threads_are_listed_by_their_latest_event),
+    (TrustsThatNothingWaits, contract.what_waits_is_listed),
     (GathersByThread, contract.several_appends_are_answered_one_by_one),
     (GoesOnBehindAConflict, contract.one_refused_append_hinders_its_own_thread_alone),
     (ErasesInSingleAppends, contract.several_appends_do_not_bring_words_back),

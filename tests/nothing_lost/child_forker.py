@@ -24,7 +24,7 @@ from threadstore import Actor, ThreadStore
 from threadstore.errors import ThreadStoreError
 from threadstore.events import CommentPosted, TextQuote
 from threadstore.ids import make_id
-from threadstore.logs.protocol import Revision, Snapshot
+from threadstore.logs.protocol import Append, Revision, Snapshot, Summary
 
 ANN = Actor("u-ann", "Ann Lee")
 SOME = make_id(1_700_000_000_000, 0, 1)
@@ -82,13 +82,18 @@ def calls(store: ThreadStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "ThreadStore.export_person": lambda: store.export_person("u-ann"),
         "ThreadStore.latest": store.latest,
         "ThreadStore.merge": lambda: store.merge([event]),
+        "ThreadStore.overview": store.overview,
         "ThreadStore.queue": store.queue,
         "ThreadStore.subscribe": lambda: list(store.subscribe()),
         "ThreadStore.threads": lambda: list(store.threads()),
         "ThreadStore.using": lambda: store.using("t").__enter__(),
         "ThreadStore.verify": lambda: list(store.verify()),
         "EventLog.append": lambda: store.log.append("t", [event]),
-        "EventLog.append_all": lambda: store.log.append_all([("t", [event]), ("u", [])]),
+        "EventLog.append_all": lambda: store.log.append_all([Append("t", [event]), Append("u", [])]),
+        "EventLog.summaries": lambda: store.log.summaries(["t"], ""),
+        "EventLog.store_summary": lambda: store.log.store_summary("t", Summary("", Revision(1), "", b"")),
+        "EventLog.recent": store.log.recent,
+        "EventLog.waiting": lambda: store.log.waiting(""),
         "EventLog.find": lambda: store.log.find(SOME),
         "EventLog.position": store.log.position,
         "EventLog.read": lambda: list(store.log.read("t")),

@@ -18,7 +18,7 @@ from threadstore.events import CommentPosted
 from threadstore.events import Event as Fact
 from threadstore.ids import make_id
 from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Appended, Revision
+from threadstore.logs.protocol import Append, Appended, Revision
 from threadstore.logs.sqlite import SqliteLog
 from threadstore.testing.given import THREAD
 
@@ -39,20 +39,20 @@ class Gate(MemoryLog):
         self.fails: list[BaseException] = []
         self.commits: list[list[str]] = []
 
-    def _pass(self, appends: Sequence[tuple[str, Sequence[Fact]]]) -> None:
+    def _pass(self, appends: Sequence[Append]) -> None:
         self.arrived.set()
         assert self.open.wait(WAIT)
         if self.fails:
             raise self.fails.pop(0)
-        self.commits.append([thread for thread, _ in appends])
+        self.commits.append([append[0] for append in appends])
 
     def append(self, thread: str, events: Sequence[Fact], **more: Any) -> Appended:
-        self._pass([(thread, events)])
+        self._pass([Append(thread, events)])
         return super().append(thread, events, **more)
 
-    def append_all(self, appends: Sequence[tuple[str, Sequence[Fact]]]) -> Sequence[Appended | ThreadStoreError | None]:
+    def append_all(self, appends: Sequence[Append]) -> Sequence[Appended | ThreadStoreError | None]:
         self._pass(appends)
-        return [MemoryLog.append(self, thread, events) for thread, events in appends]
+        return [MemoryLog.append(self, thread, events, summary=summary) for thread, events, summary in appends]
 
     def hold(self) -> None:
         """Let the next commit wait."""
@@ -273,7 +273,7 @@ def test_a_commit_that_fails_is_everybodys():
         one = Lock()
         passed = log._pass
 
-        def fail_the_second(appends: Sequence[tuple[str, Sequence[Fact]]]) -> None:
+        def fail_the_second(appends: Sequence[Append]) -> None:
             passed(appends)
             if len(appends) == 3 and one.acquire(blocking=False):
                 raise failure
@@ -293,10 +293,10 @@ def test_one_conflict_does_not_hinder_the_others(tmp_path: Path):
     with ThreadStore(SqliteLog.open(tmp_path / "comments.db")) as store:
         store.log.append("z", [posted(1, "z")])
         commits = Commits(store.log)
-        other = commits.add("b", [posted(2, "b")], None)
-        refused = commits.add("a", [posted(1)], None)
-        resting = commits.add("a", [posted(3)], refused)
-        known = commits.add("z", [posted(1, "z"), posted(4, "z")], None)
+        other = commits.add(Append("b", [posted(2, "b")]), None)
+        refused = commits.add(Append("a", [posted(1)]), None)
+        resting = commits.add(Append("a", [posted(3)]), refused)
+        known = commits.add(Append("z", [posted(1, "z"), posted(4, "z")]), None)
         commits.drive(resting)
         assert commits.wait(other) == Appended((2,), 1, 1)
         with pytest.raises(ConflictingEvent):
@@ -311,11 +311,11 @@ def test_what_rests_on_a_failure_of_an_earlier_commit_is_not_tried():
     """An append whose forerunner failed fails too, whatever it holds, and so does what rests on it."""
     log = Gate()
     commits = Commits(log)
-    first = commits.add("a", [posted(1)], None)
+    first = commits.add(Append("a", [posted(1)]), None)
     log.fails = [StoreFull("full")]
     commits.drive(first)
-    second = commits.add("a", [posted(2)], first)
-    third = commits.add("a", [posted(3)], second)
+    second = commits.add(Append("a", [posted(2)]), first)
+    third = commits.add(Append("a", [posted(3)]), second)
     for commit, error in ((first, StoreFull), (second, Overtaken), (third, Overtaken)):
         with pytest.raises(error):
             commits.wait(commit)
@@ -327,14 +327,14 @@ def test_an_interrupted_leader_leaves_nobody_waiting():
     """Who leads and is interrupted raises it; the others of that commit are told, and the next in line leads."""
     log = Gate()
     commits = Commits(log)
-    ours = commits.add("a", [posted(1)], None)
-    others = commits.add("b", [posted(2, "b")], None)
+    ours = commits.add(Append("a", [posted(1)]), None)
+    others = commits.add(Append("b", [posted(2, "b")]), None)
     log.fails = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         commits.wait(ours)
     with pytest.raises(StoreUnavailable, match="interrupted"):
         commits.wait(others)
-    assert commits.wait(commits.add("b", [posted(2, "b")], None)).new == 1
+    assert commits.wait(commits.add(Append("b", [posted(2, "b")]), None)).new == 1
 
 
 class _Interrupted:
@@ -373,10 +373,10 @@ def test_an_interrupted_sleeper_passes_the_baton_on(woken: bool):
     with ExitStack() as stack:
         stack.callback(log.open.set)
         log.hold()
-        leader = Thread(target=commits.drive, args=(commits.add("a", [posted(1)], None),))
+        leader = Thread(target=commits.drive, args=(commits.add(Append("a", [posted(1)]), None),))
         leader.start()
         assert log.arrived.wait(WAIT)
-        sleepy = Sleepy("b", [posted(2, "b")], None)
+        sleepy = Sleepy(Append("b", [posted(2, "b")]), None)
         commits._queue.append(sleepy)
         sleeper = Thread(target=interrupted, args=(sleepy,))
         sleeper.start()
@@ -384,7 +384,7 @@ def test_an_interrupted_sleeper_passes_the_baton_on(woken: bool):
             Event().wait(0.01)
         if not woken:
             sleeper.join(WAIT)
-        last = commits.add("c", [posted(3, "c")], None)
+        last = commits.add(Append("c", [posted(3, "c")]), None)
         waiting = Thread(target=commits.drive, args=(last,))
         waiting.start()
         while not last.sleepers:
@@ -441,7 +441,7 @@ def test_a_thread_that_was_forgotten_waits_for_what_was_queued():
 
 def test_nobody_sleeps_on_what_is_done():
     """Whoever comes to wait while an append is being settled is not left waiting for it."""
-    commit = Commit(THREAD, [], None)
+    commit = Commit(Append(THREAD, []), None)
     early = commit.sleeper()
     commit.settle(Appended((), 0, Revision(0)))
     assert (early.locked(), commit.sleeper().locked()) == (True, False)

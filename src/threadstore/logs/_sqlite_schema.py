@@ -11,6 +11,8 @@ given its numbers back. Any other file with tables is somebody else's and is not
   by its key, since they may come before its first event.
 - Each row carries a checksum. That of an event is over its place and its record, which holds its id and thread as well; it is
   looked at by every read, so it is one that costs little.
+- Each thread has a row of `summaries`, for the largest id of its events. What else is in it is of `revision`, which is 0 while
+  nobody has summed the thread up, and counts for nothing once the thread has another.
 - A redacted record is filled up to its former length with a byte in front that MessagePack never uses, so that SQLite writes it
   over the old one in place and moves nothing (`threadstore.logs.sqlite` says why).
 """
@@ -80,8 +82,20 @@ _TABLES: Final[Mapping[str, str]] = {
         margin BLOB NOT NULL,
         state BLOB NOT NULL
     ) STRICT""",
+    "summaries": """(
+        thread INTEGER PRIMARY KEY REFERENCES threads (id),
+        latest BLOB NOT NULL,
+        revision INTEGER NOT NULL,
+        waiting BLOB NOT NULL,
+        fingerprint TEXT NOT NULL,
+        crc BLOB NOT NULL,
+        state BLOB NOT NULL
+    ) STRICT""",
 }
-_INDEXES: Final[Mapping[str, str]] = {"erasures_by_what": "ON erasures (thread, comment, person, before)"}
+_INDEXES: Final[Mapping[str, str]] = {
+    "erasures_by_what": "ON erasures (thread, comment, person, before)",
+    "summaries_by_latest": "ON summaries (latest)",
+}
 
 _HEADER = "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
 _CONTENT = r"SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"

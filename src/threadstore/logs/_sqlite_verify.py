@@ -31,6 +31,10 @@ _THREADS: Final = "SELECT coalesce(CAST(key AS BLOB), x''), revision FROM thread
 _ERASURES: Final = """
     SELECT coalesce(CAST(thread AS BLOB), x''), CAST(comment AS BLOB), CAST(person AS BLOB), CAST(before AS BLOB), shown, crc
     FROM erasures ORDER BY rowid"""
+_SUMMARIES: Final = """
+    SELECT coalesce(CAST(key AS BLOB), x''), coalesce(CAST(s.revision AS INTEGER), 0), CAST(waiting AS BLOB),
+        CAST(fingerprint AS BLOB), CAST(state AS BLOB), crc, latest IS (SELECT max(id) FROM events WHERE thread = t.id)
+    FROM threads AS t LEFT JOIN summaries AS s ON s.thread = t.id ORDER BY t.id"""
 _SNAPSHOTS: Final = f"""
     SELECT coalesce(CAST(thread AS BLOB), x''), CAST(fingerprint AS BLOB), revision, CAST(state AS BLOB), crc,
         margin = zeroblob({PAGE_SIZE})
@@ -48,10 +52,18 @@ def verify(connection: sqlite3.Connection) -> Iterator[Damage]:
         erased: dict[bytes, list[Erasure]] = {}
         for row in connection.execute(_ERASURES):
             yield from _erasure(row, erased)
-        yield from _events(connection, {key: Erasures(erasures) for key, erasures in erased.items()})
+        are_sound = True
+        for damage in _events(connection, {key: Erasures(erasures) for key, erasures in erased.items()}):
+            are_sound = False
+            yield damage
         for thread, *fields, crc, has_margin in connection.execute(_SNAPSHOTS):
             if crc != checksum(thread, *fields) or not has_margin:
                 yield Damage("checksum", None, _text(thread), "the snapshot does not match its checksum")
+        for key, *fields, crc, has_latest in connection.execute(_SUMMARIES):
+            if crc != checksum(*fields):
+                yield Damage("checksum", None, _text(key), "the summary does not match its checksum")
+            elif are_sound and not has_latest:
+                yield Damage("summary", None, _text(key), "the thread's latest event is another than its summary says")
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter if SQLite quotes bytes that are no text
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise

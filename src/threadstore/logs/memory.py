@@ -8,8 +8,9 @@ one too. One lock makes every method a single step, and reading copies, so an it
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from heapq import nlargest
 from threading import Lock
 
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from threadstore.codec import encode
 from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.events import Erasure, Event, is_redacted, redact
 from threadstore.logs.batch import Erasures, check_expected, check_limit, check_place, check_same, distinct
-from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
+from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot, Summary
 
 __all__ = ["MemoryLog"]
 
@@ -39,6 +40,8 @@ class MemoryLog(EventLog):
         self._threads: dict[str, list[Position]] = {}
         self._erasures: dict[str, dict[Erasure, Revision]] = {}  # with the first revision that shows the erasure
         self._snapshots: dict[str, Snapshot] = {}
+        self._summaries: dict[str, Summary] = {}
+        self._latest: dict[str, str] = {}  # by thread, the largest id of an event
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -50,7 +53,13 @@ class MemoryLog(EventLog):
             yield
 
     def append(
-        self, thread: str, events: Sequence[Event], *, expected: Expected = ANY, erasures: Sequence[Erasure] = ()
+        self,
+        thread: str,
+        events: Sequence[Event],
+        *,
+        expected: Expected = ANY,
+        erasures: Sequence[Erasure] = (),
+        summary: Summary | None = None,
     ) -> Appended:
         """Append as the protocol says. Complexity: O(1) for each event; with new erasures O(events of the thread)."""
         facts = distinct(thread, events)
@@ -69,6 +78,8 @@ class MemoryLog(EventLog):
             self._erase(thread, erasures, Revision(revision + (len(new) or 1)))
             for id, data in stored:
                 self._add(thread, id, data)
+            if summary is not None and new and len(new) == len(events):
+                self._keep(thread, summary)
             return Appended(tuple(self._positions[event.id] for event in events), len(new), self._revision(thread))
 
     def _add(self, thread: str, id: str, data: bytes) -> None:
@@ -77,6 +88,7 @@ class MemoryLog(EventLog):
         self._records.append(Record(position, revision, thread, data))
         self._positions[id] = position
         positions.append(position)
+        self._latest[thread] = max(id, self._latest.get(thread, ""))
 
     def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(records), at the call."""
@@ -151,6 +163,37 @@ class MemoryLog(EventLog):
             if snapshot.revision >= max(self._erasures.get(thread, {}).values(), default=0):
                 self._snapshots[thread] = snapshot
 
+    def summaries(self, threads: Sequence[str], fingerprint: str) -> Mapping[str, Summary]:
+        """Return summaries as the protocol says. Complexity: O(1) for each thread."""
+        with self._step():
+            return {key: self._summaries[key] for key in threads if self._is_summed(key, fingerprint)}
+
+    def store_summary(self, thread: str, summary: Summary) -> None:
+        """Store as the protocol says. Complexity: O(1)."""
+        with self._step():
+            self._keep(thread, summary)
+
+    def _keep(self, thread: str, summary: Summary) -> None:
+        if 0 < summary.revision == self._revision(thread):
+            self._summaries[thread] = summary
+
+    def _is_summed(self, thread: str, fingerprint: str) -> bool:
+        summary = self._summaries.get(thread)
+        return summary is not None and (summary.fingerprint, summary.revision) == (fingerprint, self._revision(thread))
+
+    def recent(self, *, before: str = "", limit: int = 100) -> Sequence[tuple[str, str]]:
+        """Return threads as the protocol says. Complexity: O(threads)."""
+        with self._step():
+            below = [(id, key) for key, id in self._latest.items() if not before or id < before]
+            return [(key, id) for id, key in nlargest(check_limit(limit), below)]
+
+    def waiting(self, fingerprint: str) -> Sequence[tuple[str, str]]:
+        """Return threads as the protocol says. Complexity: O(threads)."""
+        with self._step():
+            since = {key: self._summaries[key].waiting if self._is_summed(key, fingerprint) else "" for key in self._threads}
+            found = [(id, key) for key, id in since.items() if id or not self._is_summed(key, fingerprint)]
+            return [(key, id) for id, key in sorted(found)]
+
     def verify(self) -> Iterator[Damage]:
         """Yield nothing: what this process has encoded does not rot."""
         with self._step():
@@ -163,3 +206,4 @@ class MemoryLog(EventLog):
         with self._lock:
             self._closed = True
             self._records, self._positions, self._threads, self._erasures, self._snapshots = [], {}, {}, {}, {}
+            self._summaries, self._latest = {}, {}

@@ -21,9 +21,9 @@ Erasure and merge aside, nothing is ever rewritten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Final, NewType, Protocol, runtime_checkable
+from typing import Final, NamedTuple, NewType, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -34,6 +34,7 @@ from threadstore.events import Erasure, Event
 __all__ = [
     "ANY",
     "NONE",
+    "Append",
     "Appended",
     "Damage",
     "EventLog",
@@ -43,6 +44,7 @@ __all__ = [
     "Record",
     "Revision",
     "Snapshot",
+    "Summary",
 ]
 
 Position = NewType("Position", int)
@@ -122,6 +124,31 @@ class Snapshot(Struct, frozen=True):
     state: bytes
 
 
+class Summary(Struct, frozen=True):
+    """
+    What a list over many threads says of one.
+
+    Args:
+        fingerprint: Names the fold and the rules that made it; a log answers only with one of those that ask.
+        revision: The thread's revision that it is of; it is current while the thread has that revision.
+        waiting: The id of the oldest fact that something waits for in the thread; empty if nothing waits.
+        state: The bytes, which the log does not understand. They hold no words.
+    """
+
+    fingerprint: str
+    revision: Revision
+    waiting: str
+    state: bytes
+
+
+class Append(NamedTuple):
+    """What is to be appended to one thread, and what the thread's summary will be if nobody else has written meanwhile."""
+
+    thread: str
+    events: Sequence[Event]
+    summary: Summary | None = None
+
+
 class Damage(Struct, frozen=True):
     """One thing that `verify` found: its kind (``"checksum"``, ``"record"``, ``"revision"``, …), where, and what is wrong."""
 
@@ -146,9 +173,12 @@ class EventLog(Protocol):
         *,
         expected: Expected = ANY,
         erasures: Sequence[Erasure] = (),
+        summary: Summary | None = None,
     ) -> Appended:
         """
         Append *events*, all of *thread*, as one atomic batch, and redact what *erasures* absorb in the same step.
+
+        The *summary* is kept in the same step as well if all the events were new and brought the thread to its revision.
 
         Repeats of one fact within the batch count once. An empty batch changes nothing and answers with the present revision.
 
@@ -159,7 +189,7 @@ class EventLog(Protocol):
         """
         ...
 
-    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Appended | ThreadStoreError | None]:
+    def append_all(self, appends: Sequence[Append]) -> Sequence[Appended | ThreadStoreError | None]:
         """
         Append several batches, each of one thread, in the order given and, if the log can, at the cost of one commit.
 
@@ -172,12 +202,12 @@ class EventLog(Protocol):
         """
         answers: list[Appended | ThreadStoreError | None] = []
         refused: set[str] = set()
-        for thread, events in appends:
+        for thread, events, summary in appends:
             if thread in refused:
                 answers.append(None)
                 continue
             try:
-                answers.append(self.append(thread, events))
+                answers.append(self.append(thread, events, summary=summary))
             except (ConflictingEvent, DataError) as error:
                 refused.add(thread)
                 answers.append(error)
@@ -222,6 +252,30 @@ class EventLog(Protocol):
 
     def store_snapshot(self, thread: str, snapshot: Snapshot) -> None:
         """Keep *snapshot* in place of the thread's former one, unless that one is of the same fold and newer."""
+        ...
+
+    def summaries(self, threads: Sequence[str], fingerprint: str) -> Mapping[str, Summary]:
+        """Return, by thread, the summaries that are current and of this fingerprint; the others are missing."""
+        ...
+
+    def store_summary(self, thread: str, summary: Summary) -> None:
+        """Keep *summary* if the thread has its revision still."""
+        ...
+
+    def recent(self, *, before: str = "", limit: int = 100) -> Sequence[tuple[str, str]]:
+        """
+        Return threads, each with the largest id of its events, the largest first: at most *limit* whose id is below *before*.
+
+        An empty *before* begins with the largest of all.
+        """
+        ...
+
+    def waiting(self, fingerprint: str) -> Sequence[tuple[str, str]]:
+        """
+        Return the threads in which something waits, each with the oldest fact that it waits for, the oldest first.
+
+        Threads without a current summary of this fingerprint are among them, in front and with an empty id: nobody knows.
+        """
         ...
 
     def verify(self) -> Iterator[Damage]:

@@ -56,7 +56,19 @@ from threadstore.logs._sqlite_schema import (
 )
 from threadstore.logs._sqlite_verify import verify
 from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
-from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot
+from threadstore.logs.protocol import (
+    ANY,
+    Append,
+    Appended,
+    Damage,
+    EventLog,
+    Expected,
+    Position,
+    Record,
+    Revision,
+    Snapshot,
+    Summary,
+)
 
 __all__ = ["DURABILITY", "SqliteLog"]
 
@@ -112,6 +124,31 @@ _HELD: Final = """
 _REWRITE: Final = "UPDATE events SET crc = ?, data = ? WHERE position = ?"
 _SHOWN: Final = "SELECT coalesce(max(shown), 0) FROM erasures WHERE thread = ?"
 
+# --- summaries: the first keeps one, the second notes that there is something newer
+_SUM: Final = """
+    INSERT INTO summaries (thread, latest, revision, waiting, fingerprint, crc, state) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (thread) DO UPDATE SET latest = max(latest, excluded.latest), revision = excluded.revision,
+        waiting = excluded.waiting, fingerprint = excluded.fingerprint, crc = excluded.crc, state = excluded.state"""
+_OUTDATE: Final = """
+    INSERT INTO summaries (thread, latest, revision, waiting, fingerprint, crc, state) VALUES (?, ?, 0, x'', '', ?, x'')
+    ON CONFLICT (thread) DO UPDATE SET latest = max(latest, excluded.latest)"""
+_RESUM: Final = """
+    UPDATE summaries SET revision = ?2, waiting = ?3, fingerprint = ?4, crc = ?5, state = ?6
+    WHERE thread = (SELECT id FROM threads WHERE key = ?1 AND revision = ?2)"""
+_SUMMARIES: Final = """
+    SELECT key, s.revision, waiting, fingerprint, crc, state FROM threads AS t JOIN summaries AS s ON s.thread = t.id
+    WHERE s.revision = t.revision AND fingerprint = ? AND key IN """
+_RECENT: Final = """
+    SELECT key, latest FROM summaries AS s JOIN threads AS t ON t.id = s.thread
+    WHERE latest < ? ORDER BY latest DESC LIMIT ?"""
+_WAITING: Final = """
+    SELECT key, CASE WHEN s.revision = t.revision AND fingerprint = ?1 THEN waiting ELSE x'' END AS since
+    FROM threads AS t LEFT JOIN summaries AS s ON s.thread = t.id
+    WHERE (s.revision = t.revision AND fingerprint = ?1 AND waiting = x'') IS NOT TRUE ORDER BY since, t.id"""
+_NO_SUMMARY: Final = checksum(0, b"", "", b"")
+#: Above every id.
+_BEYOND: Final = b"\xff" * 17
+
 # --- snapshots
 _LOAD: Final = "SELECT CAST(fingerprint AS BLOB), revision, crc, state FROM snapshots WHERE thread = ?"
 _STORE: Final = f"""
@@ -165,7 +202,13 @@ class SqliteLog(EventLog):
     # --- appending ------------------------------------------------------------------------------------------------------------
 
     def append(
-        self, thread: str, events: Sequence[Event], *, expected: Expected = ANY, erasures: Sequence[Erasure] = ()
+        self,
+        thread: str,
+        events: Sequence[Event],
+        *,
+        expected: Expected = ANY,
+        erasures: Sequence[Erasure] = (),
+        summary: Summary | None = None,
     ) -> Appended:
         """Append as the protocol says. Complexity: O(log n) for each event; with new erasures O(events of the thread)."""
         facts = distinct(thread, events)
@@ -174,37 +217,36 @@ class SqliteLog(EventLog):
         with self._database.writing() as writer:
             positions = _known(writer, facts)
             new = [event for id, event in facts.items() if id not in positions]
-            added, revision = self._add(writer, thread, new, expected, erasures)
+            added, revision = self._add(writer, thread, new, expected, erasures, summary if len(new) == len(events) else None)
         return _appended(events, positions | added, len(new), revision)
 
-    def append_all(self, appends: Sequence[tuple[str, Sequence[Event]]]) -> Sequence[Appended | ThreadStoreError | None]:
+    def append_all(self, appends: Sequence[Append]) -> Sequence[Appended | ThreadStoreError | None]:
         """
         Append as the protocol says, in one commit. Complexity: O(log n) for each event.
 
         Where nothing is known already, which is the rule, all of it is stored by the same few statements: each of them lets
         other Python threads run, and this one has to wait for its turn again.
         """
-        together = [event for _, events in appends for event in events]
+        together = [event for append in appends for event in append.events]
         with self._database.writing() as writer:
             if not _are_new(writer, appends):
                 return self._append_each(writer, appends)
-            standings = {thread: self._standing(writer, thread) for thread, _ in appends}
+            standings = {append.thread: self._standing(writer, append.thread) for append in appends}
             if any(standing.erased for standing in standings.values()):
                 together = [redact(event) if _is_absorbed(writer, event) else event for event in together]
-            positions = _insert(writer, together, standings) if together else {}
+            summaries = {append.thread: append.summary for append in appends if append.events}
+            positions = _insert(writer, together, standings, summaries) if together else {}
         answers, revisions = [], {thread: standing.revision for thread, standing in standings.items()}
-        for thread, events in appends:
+        for thread, events, _ in appends:
             revisions[thread] += len(events)
             answers.append(_appended(events, positions, len(events), Revision(revisions[thread])))
         return answers
 
-    def _append_each(
-        self, writer: sqlite3.Connection, appends: Sequence[tuple[str, Sequence[Event]]]
-    ) -> Sequence[Appended | ThreadStoreError | None]:
+    def _append_each(self, writer: sqlite3.Connection, appends: Sequence[Append]) -> Sequence[Appended | ThreadStoreError | None]:
         """Append one after the other in the present transaction; what is refused is refused before any of it is written."""
         answers: list[Appended | ThreadStoreError | None] = []
         refused: set[str] = set()
-        for thread, events in appends:
+        for thread, events, summary in appends:
             if thread in refused:
                 answers.append(None)
                 continue
@@ -212,7 +254,7 @@ class SqliteLog(EventLog):
                 facts = distinct(thread, events)
                 positions = _known(writer, facts)
                 new = [event for id, event in facts.items() if id not in positions]
-                added, revision = self._add(writer, thread, new)
+                added, revision = self._add(writer, thread, new, summary=summary if len(new) == len(events) else None)
                 answers.append(_appended(events, positions | added, len(new), revision))
             except (ConflictingEvent, DataError) as error:
                 refused.add(thread)
@@ -226,6 +268,7 @@ class SqliteLog(EventLog):
         new: Sequence[Event],
         expected: Expected = ANY,
         erasures: Sequence[Erasure] = (),
+        summary: Summary | None = None,
     ) -> tuple[dict[str, Position], Revision]:
         """Store what is *new* in the present transaction; return its positions, and the thread's revision."""
         standing = self._standing(writer, thread)
@@ -235,7 +278,7 @@ class SqliteLog(EventLog):
             self._erase(writer, thread, erasures, standing.revision + (len(new) or 1))
         if new and (standing.erased or erasures):
             new = [redact(event) if _is_absorbed(writer, event) else event for event in new]
-        positions = _insert(writer, new, {thread: standing}) if new else {}
+        positions = _insert(writer, new, {thread: standing}, {thread: summary}) if new else {}
         return positions, Revision(standing.revision + len(new))
 
     def _standing(self, writer: sqlite3.Connection, thread: str) -> _Standing:
@@ -361,6 +404,33 @@ class SqliteLog(EventLog):
                 crc = checksum(thread, snapshot.fingerprint, snapshot.revision, snapshot.state)
                 writer.execute(_STORE, (thread, snapshot.fingerprint, snapshot.revision, crc, snapshot.state))
 
+    # --- summaries ------------------------------------------------------------------------------------------------------------
+
+    def summaries(self, threads: Sequence[str], fingerprint: str) -> Mapping[str, Summary]:
+        """Return summaries as the protocol says; one that is damaged is none. Complexity: O(log threads) for each."""
+        found: dict[str, Summary] = {}
+        with self._database.reading() as reader:
+            for start in range(0, len(threads), _CHUNK):
+                chunk = threads[start : start + _CHUNK]
+                for key, *row in reader.execute(f"{_SUMMARIES} ({','.join('?' * len(chunk))})", (fingerprint, *chunk)):
+                    if (summary := _summary(row)) is not None:
+                        found[key] = summary
+        return found
+
+    def store_summary(self, thread: str, summary: Summary) -> None:
+        """Store as the protocol says. Complexity: O(log threads)."""
+        with self._database.writing() as writer:
+            writer.execute(_RESUM, (thread, *_summed(summary)))
+
+    def recent(self, *, before: str = "", limit: int = 100) -> Sequence[tuple[str, str]]:
+        """Return threads as the protocol says. Complexity: O(log threads + limit)."""
+        bound = to_bytes(before) if before else _BEYOND
+        return [(key, from_bytes(latest)) for key, latest in self._all(_RECENT, (bound, check_limit(limit)))]
+
+    def waiting(self, fingerprint: str) -> Sequence[tuple[str, str]]:
+        """Return threads as the protocol says. Complexity: O(threads), one statement."""
+        return [(key, from_bytes(since) if since else "") for key, since in self._all(_WAITING, (fingerprint,))]
+
     # --- the whole ------------------------------------------------------------------------------------------------------------
 
     def verify(self) -> Iterator[Damage]:
@@ -475,12 +545,12 @@ def _known(writer: sqlite3.Connection, facts: Mapping[str, Event]) -> dict[str, 
     return {id: position for id, (position, _) in found.items()}
 
 
-def _are_new(writer: sqlite3.Connection, appends: Iterable[tuple[str, Sequence[Event]]]) -> bool:
+def _are_new(writer: sqlite3.Connection, appends: Iterable[Append]) -> bool:
     """Return whether nothing of this is known, and nothing comes twice."""
     together: dict[str, Event] = {}
     several = 0
     try:
-        for thread, events in appends:
+        for thread, events, _ in appends:
             together |= distinct(thread, events)
             several += len(events)
         return len(together) == several and not _known(writer, together)
@@ -488,15 +558,28 @@ def _are_new(writer: sqlite3.Connection, appends: Iterable[tuple[str, Sequence[E
         return False
 
 
-def _insert(writer: sqlite3.Connection, events: Sequence[Event], standings: Mapping[str, _Standing]) -> dict[str, Position]:
-    """Store *events* behind what is there, in the order given, and return their positions."""
+def _insert(
+    writer: sqlite3.Connection,
+    events: Sequence[Event],
+    standings: Mapping[str, _Standing],
+    summaries: Mapping[str, Summary | None],
+) -> dict[str, Position]:
+    """Store *events* behind what is there, in the order given, with the summaries that will be true; return their positions."""
     streams: dict[str, tuple[int | None, int, Iterator[int]]] = {}
+    latest: dict[str, str] = {}
+    for event in events:
+        latest[event.thread] = max(event.id, latest.get(event.thread, ""))
     for thread, new in Counter(event.thread for event in events).items():
         number, revision = standings[thread].thread, standings[thread].revision
         if number is None:
             number = writer.execute(_BEGIN, (revision + new, thread)).lastrowid
         else:
             writer.execute(_COUNT, (revision + new, number))
+        summary = summaries[thread]
+        if summary is not None and summary.revision == revision + new:
+            writer.execute(_SUM, (number, to_bytes(latest[thread]), *_summed(summary)))
+        else:
+            writer.execute(_OUTDATE, (number, to_bytes(latest[thread]), _NO_SUMMARY))
         streams[thread] = number, seed(thread.encode()), iter(range(revision + 1, revision + new + 1))
     rows, positions = [], {}
     for position, event in enumerate(events, 1 + max(standing.position for standing in standings.values())):
@@ -552,6 +635,20 @@ def _rewritten(mark: int, row: Row, absorbing: Erasures) -> Row | None:
     if is_sound(mark, position, revision, data, crc):
         crc = event_checksum(mark, position, revision, blank)
     return crc, blank, position
+
+
+def _summed(summary: Summary) -> Row:
+    """Return what is stored of a summary beside its thread."""
+    waiting = to_bytes(summary.waiting) if summary.waiting else b""
+    fields = (int(summary.revision), waiting, summary.fingerprint)
+    return *fields, checksum(*fields, summary.state), summary.state
+
+
+def _summary(row: Sequence[Any]) -> Summary | None:
+    revision, waiting, fingerprint, crc, state = row
+    if crc != checksum(revision, waiting, fingerprint, state):
+        return None
+    return Summary(fingerprint, revision, from_bytes(waiting) if waiting else "", state)
 
 
 def _snapshot(connection: sqlite3.Connection, thread: str) -> Snapshot | None:

@@ -31,7 +31,7 @@ from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, StoreClosed, WrongRevision
 from threadstore.events import Actor, CommentErased, CommentPosted, Erasure, Event, PersonErased, ThreadDescribed, redact
 from threadstore.ids import make_id
-from threadstore.logs.protocol import ANY, NONE, Appended, EventLog, Record, Revision, Snapshot
+from threadstore.logs.protocol import ANY, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
 
 __all__ = ["CHECKS", "Check", "Reopen", "check_event_log"]
 
@@ -518,14 +518,21 @@ def several_appends_are_answered_one_by_one(log: EventLog, reopen: Reopen) -> No
     """Several batches at once are stored in the order given, and each is answered as if it had been appended by itself."""
     log.append("t", _posts(1))
     answers = log.append_all(
-        [("u", _posts(1, start=2, thread="u")), ("t", _posts(2, start=3)), ("u", _posts(1, start=5, thread="u")), ("t", [])]
+        [
+            Append("u", _posts(1, start=2, thread="u")),
+            Append("t", _posts(2, start=3)),
+            Append("u", _posts(1, start=5, thread="u")),
+            Append("t", []),
+        ]
     )
     _equal(
         [(answer.positions, answer.new, answer.revision) for answer in answers if isinstance(answer, Appended)],
         [((2,), 1, 1), ((3, 4), 2, 3), ((5,), 1, 2), ((), 0, 3)],
         "what the appends answer",
     )
-    again = log.append_all([("u", [_post(6, thread="u")]), ("t", _posts(2, start=3)), ("u", [_post(6, thread="u")])])
+    again = log.append_all(
+        [Append("u", [_post(6, thread="u")]), Append("t", _posts(2, start=3)), Append("u", [_post(6, thread="u")])]
+    )
     _equal(
         [(answer.positions, answer.new, answer.revision) for answer in again if isinstance(answer, Appended)],
         [((6,), 1, 3), ((3, 4), 0, 3), ((6,), 0, 3)],
@@ -542,10 +549,10 @@ def one_refused_append_hinders_its_own_thread_alone(log: EventLog, reopen: Reope
     conflicts = ([_post(3), _post(1, by=_BOB)], [_post(4), _post(4, by=_BOB)])
     for number, conflict in enumerate(conflicts, 5):
         batches = [
-            ("u", [_post(10 * number, thread="u")]),
-            ("t", conflict),
-            ("t", [_post(2)]),
-            ("u", [_post(number, thread="u")]),
+            Append("u", [_post(10 * number, thread="u")]),
+            Append("t", conflict),
+            Append("t", [_post(2)]),
+            Append("u", [_post(number, thread="u")]),
         ]
         first, refused, behind, last = log.append_all(batches)
         _hold(isinstance(first, Appended) and isinstance(last, Appended), "a batch that conflicts stands in the way of others")
@@ -553,15 +560,90 @@ def one_refused_append_hinders_its_own_thread_alone(log: EventLog, reopen: Reope
         _equal(behind, None, "the answer to what stands behind it")
     _equal(_events(log.read("t")), [_post(1)], "the events of the thread")
     _equal([event.id for event in _events(log.read("u"))], [_id(50), _id(5), _id(60), _id(6)], "those of the other")
-    _raises(ValueError, lambda: log.append_all([("u", [_post(7)])]), "an event of another thread")
-    _equal(log.append_all([("t", [_post(2)])])[0], Appended((log.position(),), 1, Revision(2)), "the answer when it comes again")
+    _raises(ValueError, lambda: log.append_all([Append("u", [_post(7)])]), "an event of another thread")
+    _equal(
+        log.append_all([Append("t", [_post(2)])])[0],
+        Appended((log.position(),), 1, Revision(2)),
+        "the answer when it comes again",
+    )
 
 
 def several_appends_do_not_bring_words_back(log: EventLog, reopen: Reopen) -> None:
     """What an erasure absorbs that is remembered is stored without its words, in whatever company it arrives."""
     log.redact("t", [Erasure(comment=_id(1))])
-    log.append_all([("t", [_post(1)]), ("u", [_post(2, thread="u")]), ("t", [_post(3)])])
+    log.append_all([Append("t", [_post(1)]), Append("u", [_post(2, thread="u")]), Append("t", [_post(3)])])
     _equal(_events(log.read("t")), [redact(_post(1)), _post(3)], "the events")
+
+
+# --- summaries ----------------------------------------------------------------------------------------------------------------
+
+
+def _summary(revision: int, waiting: str = "", *, fingerprint: str = "fold", state: bytes = b"figures") -> Summary:
+    return Summary(fingerprint, Revision(revision), waiting, state)
+
+
+def a_summary_is_kept_with_its_append(log: EventLog, reopen: Reopen) -> None:
+    """The summary that an append brings is kept with it, and given to those who ask for its own fingerprint."""
+    log.append("t", _posts(2), summary=_summary(2, _id(1)))
+    log.append_all(
+        [
+            Append("u", _posts(1, start=3, thread="u"), _summary(1, state=b"first")),
+            Append("v", _posts(1, start=4, thread="v")),
+            Append("u", _posts(1, start=5, thread="u"), _summary(2, state=b"second")),
+        ]
+    )
+    wanted = {"t": _summary(2, _id(1)), "u": _summary(2, state=b"second")}
+    reopened = reopen(log)
+    _equal(reopened.summaries(["t", "u", "v", "w"], "fold"), wanted, "the summaries")
+    _equal(reopened.summaries(["t", "u"], "another"), {}, "the summaries of another fold")
+    _equal(reopened.summaries([], "fold"), {}, "the summaries of no thread")
+
+
+def a_summary_of_another_revision_is_none(log: EventLog, reopen: Reopen) -> None:
+    """A summary that is not of the thread's revision is neither kept nor given, whoever has written in between."""
+    log.append("t", _posts(2), summary=_summary(1))
+    _equal(log.summaries(["t"], "fold"), {}, "what is kept of an outdated summary")
+    log.append("t", _posts(1, start=3), summary=_summary(3))
+    log.append("t", [*_posts(1, start=3), *_posts(1, start=4)], summary=_summary(4, state=b"not for what is there already"))
+    log.append("t", _posts(1, start=4), summary=_summary(4, state=b"nor for a retry"))
+    _equal(log.summaries(["t"], "fold"), {}, "what is given behind the last summary")
+    log.store_summary("t", _summary(3))
+    log.store_summary("u", _summary(0))
+    _equal(log.summaries(["t", "u"], "fold"), {}, "what is kept of a late one")
+    log.store_summary("t", _summary(4, _id(2)))
+    _equal(log.summaries(["t"], "fold"), {"t": _summary(4, _id(2))}, "the summary")
+    log.store_summary("t", _summary(4, fingerprint="another"))
+    _equal(log.summaries(["t"], "fold"), {}, "what another fold has left")
+    conflict = lambda: log.append("t", [_post(9), _post(1, by=_BOB)], summary=_summary(5))  # noqa: E731
+    _raises(ConflictingEvent, conflict, "another fact")
+    _equal(log.summaries(["t"], "another"), {"t": _summary(4, fingerprint="another")}, "the summary after a refusal")
+
+
+def threads_are_listed_by_their_latest_event(log: EventLog, reopen: Reopen) -> None:
+    """Threads are listed by the largest id of their events, the largest first, page by page, summed up or not."""
+    for number, thread in ((5, "a"), (3, "b"), (8, "c"), (4, "a"), (9, "b")):
+        log.append(thread, [_post(number, thread=thread)], summary=_summary(1))
+    log.append_all([Append("d", [_post(7, thread="d"), _post(6, thread="d")])])
+    wanted = [("b", _id(9)), ("c", _id(8)), ("d", _id(7)), ("a", _id(5))]
+    reopened = reopen(log)
+    _equal(list(reopened.recent()), wanted, "the threads")
+    _equal(list(reopened.recent(limit=2)), wanted[:2], "the first of them")
+    _equal(list(reopened.recent(before=_id(8), limit=1)), wanted[2:3], "the next of them")
+    _equal(list(reopened.recent(before=_id(5))), [], "what is behind the last")
+
+
+def what_waits_is_listed(log: EventLog, reopen: Reopen) -> None:
+    """Threads in which something waits are listed, those that wait longest first, behind those of which nobody knows."""
+    _equal(list(log.waiting("fold")), [], "what waits in an empty log")
+    log.append("a", _posts(1, thread="a"), summary=_summary(1, _id(9)))
+    log.append("b", _posts(1, start=2, thread="b"), summary=_summary(1))
+    log.append("c", _posts(1, start=3, thread="c"))
+    log.append("d", _posts(1, start=4, thread="d"), summary=_summary(1, _id(8)))
+    reopened = reopen(log)
+    _equal(list(reopened.waiting("fold")), [("c", ""), ("d", _id(8)), ("a", _id(9))], "the threads")
+    _equal(sorted(reopened.waiting("another")), [(thread, "") for thread in "abcd"], "the threads for another fold")
+    reopened.append("d", _posts(1, start=5, thread="d"))
+    _equal(sorted(reopened.waiting("fold")), [("a", _id(9)), ("c", ""), ("d", "")], "the threads later")
 
 
 # --- snapshots ----------------------------------------------------------------------------------------------------------------
@@ -669,6 +751,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     several_appends_are_answered_one_by_one,
     one_refused_append_hinders_its_own_thread_alone,
     several_appends_do_not_bring_words_back,
+    a_summary_is_kept_with_its_append,
+    a_summary_of_another_revision_is_none,
+    threads_are_listed_by_their_latest_event,
+    what_waits_is_listed,
     a_snapshot_is_of_one_fold,
     an_older_snapshot_never_replaces_a_newer,
     an_erasure_drops_snapshots,
