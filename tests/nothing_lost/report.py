@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
@@ -62,6 +63,10 @@ def _table(rows: Figures) -> str:
     for test, reached in sorted(rows.items()):
         said = ", ".join(f"{name}: {_shown(value)}" for name, value in sorted(reached.items()))
         lines.append(f"| `{test.partition('.')[2]}` | {said} |")
+    several = Counter(name for reached in rows.values() for name in reached)
+    if totals := [name for name in sorted(several) if several[name] > 1]:
+        sums = {name: sum(value for row in rows.values() if isinstance(value := row.get(name), int)) for name in totals}
+        lines.append(f"| together | {', '.join(f'{name}: {_shown(value)}' for name, value in sums.items() if value)} |")
     return "\n".join([*lines, "", ""])
 
 

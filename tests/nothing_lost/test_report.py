@@ -61,11 +61,20 @@ def test_figures_replace_figures(tmp_path: Path):
     """A run writes its own figures in place of those before, below their own guarantee, and leaves all else as it is."""
     page = REPORT.PAGE.read_text(encoding="utf-8")
     (tmp_path / "test_crash.test_a_kill[moment].json").write_text('{"kills": 1234567, "won": "1 : 2", "seconds": 0.25}')
+    (tmp_path / "test_crash.test_a_kill[step].json").write_text('{"kills": 3, "won": "2 : 1"}')
     first = REPORT.tables(page, {"test_crash.test_a_kill": {"kills": 7}})
     written = REPORT.tables(first, REPORT.read(tmp_path))
     [added] = re.findall(r"<!-- figures: crash -->\n(.*?)<!-- end of figures -->", written, re.DOTALL)
-    row = "| `test_a_kill[moment]` | kills: 1,234,567, seconds: 0.2, won: 1 : 2 |"
-    assert added == f"\n| test | reached |\n|---|---|\n{row}\n\n"
+    assert added.split("\n") == [
+        "",
+        "| test | reached |",
+        "|---|---|",
+        "| `test_a_kill[moment]` | kills: 1,234,567, seconds: 0.2, won: 1 : 2 |",
+        "| `test_a_kill[step]` | kills: 3, won: 2 : 1 |",
+        "| together | kills: 1,234,570 |",
+        "",
+        "",
+    ]
     assert REPORT.tables(page, REPORT.read(tmp_path)) == written
     marks: Any = re.compile(r"<!-- figures: crash -->\n.*?<!-- end of figures -->", re.DOTALL)
     assert marks.sub("", written) == marks.sub("", page)
