@@ -42,7 +42,21 @@ NOW: Final = 1_700_000_000_000
 #: The page that is asked for throughout.
 PAGE: Final[dict[str, Any]] = {"limit": 50, "replies": 3, "depth": 1, "rows": 200, "now": NOW}
 
-__all__ = ["CACHE", "KEY", "LOG_TABLES", "NOW", "PAGE", "bare", "batches", "cached", "copied", "events", "page", "settled"]
+__all__ = [
+    "CACHE",
+    "KEY",
+    "LOG_TABLES",
+    "NOW",
+    "PAGE",
+    "bare",
+    "batches",
+    "cached",
+    "copied",
+    "events",
+    "fill_log",
+    "page",
+    "settled",
+]
 
 
 def events(task: Task, *, bodies: bool = True) -> Iterator[Event]:
@@ -155,7 +169,19 @@ def copied(path: Path, count: int = 1) -> Iterator[list[Path]]:
         copies = [Path(folder) / f"{number}.db" for number in range(count)]
         for copy in copies:
             shutil.copyfile(path, copy)
+            with copy.open("r+b") as file:
+                os.fsync(file.fileno())  # or the first commits of whoever is measured would wait for it
         yield copies
+
+
+def fill_log(store: threadstore.ThreadStore) -> None:
+    """
+    Let the write-ahead log grow to its full size, and be begun anew, as in a store that has been open for a while.
+
+    A flush of a file that grows takes the file system several times as long as one of a file that does not.
+    """
+    store.merge(Thread(8_000, key="filler"))
+    store.thread("filler").post("The log is begun anew.", by="u-1")
 
 
 def page(store: threadstore.ThreadStore, key: str = KEY, order: str = "top", **arguments: Any) -> ThreadView:

@@ -2,9 +2,9 @@
 Eight people press "post" at once: does the store make them queue for the disk one after the other?
 
 Method: a web server's eight threads write whole posts (validated, decided, encoded, committed, durability FULL), each into a
-conversation of its own, to one store; beside it one thread writes the same posts alone. Both take
-turns, on fresh stores. How many commits there were is read from the write-ahead log: a frame that ends a transaction says so
-(sqlite.org/fileformat2.html, section 4.1).
+conversation of its own, to one store; beside it one thread writes the same posts alone. Both take turns, on new stores whose
+write-ahead log has its full size. How many commits there were is read from the write-ahead log: a frame that ends a transaction
+says so (sqlite.org/fileformat2.html, section 4.1).
 
 Caveats: what a shared flush saves depends on the disk: a slow one makes this look better than a fast one. Python runs one
 thread at a time, so all that is not waiting is in the figure as it is.
@@ -20,14 +20,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Thread
 
-from content import CACHE
+from content import CACHE, fill_log
 from harness import OURS, Row, Task, interleaved, main
 
 import threadstore
 from threadstore import Actor
 
 _THREADS = 8
-_POSTS = 16  # for each thread; so few that the log is not begun anew meanwhile
+_POSTS = 10  # for each thread; so few that the log is not begun anew meanwhile
 
 
 def together(posts: int, threads: int, commits: list[float]) -> float:
@@ -36,6 +36,7 @@ def together(posts: int, threads: int, commits: list[float]) -> float:
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         path = Path(folder) / "crowd.db"
         with threadstore.open(path, durability="full") as store:
+            fill_log(store)
             for number in range(_THREADS):
                 store.thread(f"article-{number}").post("First!", by=Actor("u-1"))
             before = _commits(path)

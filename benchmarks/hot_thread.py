@@ -9,7 +9,8 @@ question before, gives the same page by 51 statements and by one; the better one
 Method, posts: validate, decide, encode, commit, and bring the view up to date (the thread is counted), one at a time, by many
 authors, four of five as replies. Beside it the same row is inserted into the same table with the same indexes, alone in its
 transaction at the same durability: the least that keeping it can cost. What is inserted was taken from what the library wrote to
-a copy. Both take turns in blocks of ten, shuffled, since the cost of a flush depends on what came before it.
+a copy. The write-ahead logs have their full size, as in a store that is in use: while a log grows, each flush takes several
+times as long. Both take turns in blocks of ten, shuffled, since the cost of a flush depends on what came before it.
 
 Method, series: thousands of posts without waiting for the disk (durability off) show whether one has to wait for what is done now
 and then, such as a snapshot.
@@ -29,7 +30,7 @@ from pathlib import Path
 from random import Random
 
 from cold_start import best_of
-from content import copied, key_of, page, settled
+from content import copied, fill_log, key_of, page, settled
 from handwritten import WAYS, same, table
 from harness import OURS, Figure, Row, Task, main
 
@@ -138,6 +139,7 @@ def posts(task: Task, durability: str) -> Iterator[Row]:
         chance = Random(1)
         with threadstore.open(ours, durability=durability) as store, closing(_opened(plain, durability)) as connection:
             thread = store.thread(key)
+            fill_log(store)
             thread.view(limit=50)
             speakers, waiting = Speakers(thread), iter(rows)
             insert = f"INSERT INTO events VALUES ({','.join('?' * len(rows[0]))})"
@@ -198,7 +200,11 @@ def _opened(path: Path, durability: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
-    connection.execute("SELECT max(rowid) FROM events").fetchone()
+    connection.execute("CREATE TABLE filler (data BLOB)")
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO filler VALUES (?)", [(bytes(1_000),)] * 6_000)
+    connection.execute("COMMIT")
+    connection.execute("INSERT INTO filler VALUES (NULL)")
     return connection
 
 

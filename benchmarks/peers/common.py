@@ -8,7 +8,8 @@ again when warm, oldest first ("page") and most liked first ("top page"). Replic
 are merged by those that can ("merge", and "merge and page"). Memory is what the process grew by when it loaded the thread, and
 its peak.
 
-Caveats: none of them does the same. A row says what an application would wait for, and the notes what it would get.
+Caveats: none of them does the same. A row says what an application would wait for, and the notes what it would get. A single
+comment waits for the disk, whose moods differ from one process to the next more than the peers do.
 """
 
 from __future__ import annotations
