@@ -6,12 +6,13 @@ A news site on loopback for each test, and visitors to it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from threading import Event, Thread
@@ -19,21 +20,26 @@ from typing import Any
 
 import pytest
 
-for needed in ("starlette", "uvicorn", "jinja2", "itsdangerous", "httpx"):
-    pytest.importorskip(needed, reason=f"the site needs {needed}: pip install 'threadstore[test-site]', or `make test-site`")
-
-import httpx
-import uvicorn
+import threadstore
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+MISSING: str | None = None
+try:
+    import httpx
+    import uvicorn
+    from news_site import seed
+    from news_site.app import POLICY, Site, make_app
+    from news_site.articles import ARTICLES, LARGE, Article
+    from news_site.once import Once
+except ModuleNotFoundError as error:  # pragma: no cover
+    MISSING = error.name
 
-import threadstore
-from news_site import seed
-from news_site.app import POLICY, Site, make_app
-from news_site.articles import ARTICLES, LARGE, Article
-from news_site.once import Once
 
-WEIR = ARTICLES[0]
+@pytest.fixture(scope="session", autouse=True)
+def installed() -> None:
+    """Skip all tests of the site where what it needs is not installed."""
+    if MISSING is not None:
+        pytest.skip(f"the site needs {MISSING}: `make test-site`, or pip install 'threadstore[test-site]'")
 
 
 class Clock:
@@ -141,10 +147,11 @@ class Visitor:
         sent = {name: value for name, value in fields.items() if value is not None}
         return self.http.post(action, data=sent, headers=headers)
 
-    def say(self, body: str, *, under: Article = WEIR, to: str = "", **typed: str) -> str:
+    def say(self, body: str, *, under: Article | None = None, to: str = "", **typed: str) -> str:
         """Write a comment, or a reply, and return its id."""
-        on = f"{under.url}/c/{to}/reply" if to else under.url
-        answer = self.send(on, on if to else f"{under.url}/comments", body=body, **typed)
+        url = (under or ARTICLES[0]).url
+        on = f"{url}/c/{to}/reply" if to else url
+        answer = self.send(on, on if to else f"{url}/comments", body=body, **typed)
         assert answer.status_code == 303, Page(answer.text).text
         return answer.headers["location"].partition("#")[0].rsplit("/", 1)[1]
 
@@ -156,31 +163,28 @@ class Visitor:
 # --- the site -----------------------------------------------------------------------------------------------------------------
 
 
-class _Server(uvicorn.Server):
-    """Says when it has started, so that nobody needs to look again and again."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-
 @contextmanager
 def serving(site: Site, port: int = 0) -> Iterator[int]:
     """Serve a site on loopback, and yield its port."""
+
+    class Server(uvicorn.Server):
+        """Says when it has started, so that nobody needs to look again and again."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            is_up.set()
+
+    is_up = Event()
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    server = _Server(
+    server = Server(
         uvicorn.Config(make_app(site), log_level="critical", ws="none", http="h11", loop="asyncio", timeout_graceful_shutdown=1)
     )
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        assert server.is_up.wait(30)
+        assert is_up.wait(30)
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
@@ -226,10 +230,37 @@ def site(path: Path, make_site: Callable[..., Site]) -> Site:
 
 
 @pytest.fixture
-def base(site: Site) -> Iterator[str]:
+def served(site: Site) -> Iterator[tuple[ExitStack, int]]:
+    """Serve the site; closing the stack ends it."""
+    with ExitStack() as stack:
+        yield stack, stack.enter_context(serving(site))
+
+
+@pytest.fixture
+def base(served: tuple[ExitStack, int]) -> str:
     """Return the address of a site that is being served."""
-    with serving(site) as port:
-        yield f"http://127.0.0.1:{port}"
+    return f"http://127.0.0.1:{served[1]}"
+
+
+@pytest.fixture
+def serve_again(served: tuple[ExitStack, int], path: Path, make_site: Callable[..., Site]) -> Callable[..., Site]:
+    """Return what ends the site, lets something happen to its store, and serves it anew at the same address."""
+    stack, port = served
+
+    def again(meanwhile: Callable[[Site], None]) -> Site:
+        stack.close()
+        site = make_site(path)
+        meanwhile(site)
+        stack.enter_context(serving(site, port))
+        return site
+
+    return again
+
+
+@pytest.fixture
+def serving_site() -> Callable[..., Any]:
+    """Return what serves any site."""
+    return serving
 
 
 @pytest.fixture
@@ -254,3 +285,55 @@ def visitor(visit: Callable[[], Visitor]) -> Visitor:
 @pytest.fixture
 def moderator(visit: Callable[[], Visitor]) -> Visitor:
     return visit().sign_in("noor")
+
+
+# --- a real browser -----------------------------------------------------------------------------------------------------------
+
+_INSTALL = "Chromium and Playwright are needed: apt-get install chromium; pip install playwright"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Return a real Chromium, without a window."""
+    asked = "THREADSTORE_BROWSER" in os.environ
+    if not asked:
+        pytest.skip("in a real browser with `make test-site`")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        pytest.fail(_INSTALL) if asked else pytest.skip(_INSTALL)
+    options = [] if os.name != "posix" or os.geteuid() else ["--no-sandbox"]  # root has no sandbox to put it into
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any, base: str) -> Iterator[Callable[..., Any]]:
+    """Return what opens a page of the site in a browser of its own; in the end, no script may have failed or been blocked."""
+    contexts, troubles = [], []
+
+    def trouble(message: Any) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text and "ERR_" not in message.text:
+            troubles.append(message.text)
+
+    def open_one(url: str = "", **options: Any) -> Any:
+        context = chromium.new_context(base_url=base, **{"viewport": {"width": 1000, "height": 800}, **options})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", trouble)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(f"a dialog said {dialog.message}"), dialog.dismiss()))
+        if url:
+            page.goto(url)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert troubles == []

@@ -179,7 +179,7 @@ def test_history_of_nothing(moderator: Any):
 
 @pytest.mark.parametrize("account", ["wim", "noor"])
 def test_deciding_corrections(account: str, visitor: Any, visit: Any, site: Any):
-    """An accepted correction marks its passage in the article for everybody; declined, it is gone from there; reopened, it waits."""
+    """An accepted correction marks its passage in the article for everybody; declined, it is gone."""
     editor = visitor.sign_in(account)
     [open_one] = [one for one in thread_of(site).corrections() if one.state == "open"]
     action = f"{WEIR}/corrections/{open_one.id}/decide"
