@@ -42,7 +42,7 @@ from threadstore.heads import (
     reaction_code,
     role_of,
 )
-from threadstore.ids import to_bytes
+from threadstore.ids import is_id, to_bytes
 from threadstore.policy import Rules
 from threadstore.runs import Pairs
 
@@ -230,7 +230,7 @@ class Columns:
         self.top_count = len(parent) - len(below)
         self._kids = array("I", sorted(below, key=parent.__getitem__))
         counts = Counter(parent)
-        self._first_kid = array("I", accumulate(map(counts.get, range(len(parent)), repeat(0)), initial=0))  # type: ignore[arg-type]
+        self._first_kid = array("I", accumulate(map(counts.get, range(len(parent)), repeat(0)), initial=0))
 
     def _fill_reactions(self, rows: Heads, kinds: bytes, places: range, index: dict[bytes, int]) -> list[int]:
         """Take in the reactions; return the revisions of those to nothing that is here."""
@@ -361,7 +361,9 @@ class Columns:
     # --- reading --------------------------------------------------------------------------------------------------------------
 
     def find(self, id: str) -> int | None:
-        """Return the rank of a comment or of a placeholder. Complexity: O(log n)."""
+        """Return the rank of a comment or of a placeholder; *id* may be any text. Complexity: O(log n)."""
+        if not is_id(id):
+            return None
         high, low = _big_endian(to_bytes(id))
         rank = bisect_left(self._high, high)
         while rank < len(self._high) and self._high[rank] == high:

@@ -13,13 +13,12 @@ Law: whatever the order and the portions in which the facts come, the views are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from threadstore.columns import Columns
 from threadstore.dense_outline import DenseOutline, Place
-from threadstore.errors import CorruptRecord
 from threadstore.events import CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import SIZE, Heads, name_hash
 from threadstore.ids import from_bytes
@@ -27,7 +26,8 @@ from threadstore.outline import Outline
 from threadstore.policy import Rules
 from threadstore.registers import Cell
 from threadstore.state import Cells
-from threadstore.thread import Thread
+from threadstore.thread import T, Thread
+from threadstore.viewmodel import CommentView, ListView, QueueView, RepliesView, ThreadView
 
 __all__ = ["DenseThread", "Source"]
 
@@ -47,6 +47,10 @@ class Source(Protocol):
         """Return the facts with these revisions; those that can not be read are left out."""
         ...
 
+    def heads(self) -> Heads:
+        """Return the heads of all facts that can be read."""
+        ...
+
     def upto(self, revision: int) -> Iterator[Event]:
         """Yield all facts up to a revision that can be read."""
         ...
@@ -64,7 +68,6 @@ class DenseThread(Thread):
         key: The thread's key.
         rules: Whose roles have effect; asked for under other rules, it answers as slowly as it is large.
         source: The log.
-        rows: The heads of what the log has, if that is to be taken in now.
     """
 
     __slots__ = (
@@ -72,6 +75,7 @@ class DenseThread(Thread):
         "_at_hand",
         "_dense",
         "_last_post",
+        "_left_out",
         "_next_number",
         "_numbers",
         "_others",
@@ -81,7 +85,7 @@ class DenseThread(Thread):
         "columns",
     )
 
-    def __init__(self, key: str, rules: Rules, source: Source, rows: Heads | None = None) -> None:
+    def __init__(self, key: str, rules: Rules, source: Source) -> None:
         super().__init__(key)
         self._rules = rules
         self._source = source
@@ -90,23 +94,58 @@ class DenseThread(Thread):
         #: The numbers of the facts that are ahead, by id.
         self._numbers: dict[str, int] = {}
         self._next_number = _AHEAD
+        #: The revisions of facts whose heads are whole, and that can not be read all the same.
+        self._left_out: set[int] = set()
         #: All facts that the log has not numbered yet, by id.
         self._unlogged: dict[str, Event] = {}
         self._others: tuple[int, Thread] | None = None
         self._complete = False
-        self._begin(rows or Heads((), b""))
+        self._begin(Heads((), b""))
+
+    def read(self) -> None:
+        """
+        Take in all that the log has, and nothing else but what the log does not have yet.
+
+        Complexity: O(n log n), O(n) if the ids are in order.
+        """
+        self.despite_damage(self._read)
+
+    def _read(self) -> None:
+        unlogged = list(self._unlogged.values())
+        self._cells, self._facts = {}, {}
+        self._at_hand, self._ahead, self._numbers, self._unlogged = {}, {}, {}, {}
+        self._begin(_without(self._source.heads(), self._left_out))
+        for event in unlogged:
+            if self._source.find(event.id, self.revision) is None:
+                self._apply(event)
+
+    def despite_damage(self, ask: Callable[[], T]) -> T:
+        """Return the answer to a question; what turns out to be damaged is left out from then on."""
+        while True:
+            try:
+                return ask()
+            except Unreadable as error:
+                self._left_out |= error.revisions
+            self.read()
 
     def _begin(self, rows: Heads) -> None:
         self.columns, rest = Columns.build(self._rules, rows)
         self._dense = DenseOutline(self, self.columns)
+        self._last_post = self.columns.last_id()
         if rows.revisions:
             ids = [rows.heads[place : place + 16] for place in range(0, len(rows.heads), SIZE)]
             self.latest, self.earliest = from_bytes(max(ids)), from_bytes(min(ids))
             self.revision = rows.revisions[-1]
-            self.changes = len(ids)
-        self._last_post = self.columns.last_id()
+            self.unreadable = self.revision - len(rows.revisions)
+            self.changes += len(ids)
         for event in self.at_all(rest):
             self._apply_cells(event)
+
+    def miss(self, revision: int) -> None:
+        """Count what could not be read up to a revision."""
+        if revision > self.revision:
+            self.unreadable += revision - self.revision
+            self.revision = revision
 
     # --- facts ----------------------------------------------------------------------------------------------------------------
 
@@ -115,7 +154,7 @@ class DenseThread(Thread):
         Return the fact with this revision.
 
         Raises:
-            CorruptRecord: It can not be read.
+            Unreadable: It can not be read.
         """
         [event] = self.at_all([revision])
         return event
@@ -125,14 +164,15 @@ class DenseThread(Thread):
         at_hand = self._at_hand
         wanted = [revision for revision in revisions if revision < _AHEAD and revision not in at_hand]
         found = self._source.fetch(wanted) if wanted else {}
-        if len(at_hand) + len(found) > _AT_HAND:
-            at_hand.clear()
-        try:
-            events = [found.get(revision) or at_hand.get(revision) or self._ahead[revision] for revision in revisions]
-        except KeyError as error:
-            raise Unreadable(error.args[0]) from None
-        at_hand.update(found)
-        return events
+        known = found | self._ahead if self._ahead else found
+        events = [known.get(revision) or at_hand.get(revision) for revision in revisions]
+        if None in events:
+            raise Unreadable({revision for revision, event in zip(revisions, events, strict=True) if event is None})
+        if len(found) < _AT_HAND:
+            if len(at_hand) + len(found) > _AT_HAND:
+                at_hand.clear()
+            at_hand.update(found)
+        return events  # type: ignore[return-value]  # none is None
 
     def fact(self, id: str) -> Event | None:
         """Return the fact with this id. Complexity: O(log n), and a statement for what is not at hand."""
@@ -185,6 +225,9 @@ class DenseThread(Thread):
         """Let in a fact that the log does not have yet; see `Thread.apply`, and `admit`."""
         if self.fact(event.id) == event:
             return False
+        return self.despite_damage(lambda: self._apply(event))
+
+    def _apply(self, event: Event) -> bool:
         number = self._next_number
         if self._take(event, number):
             self._next_number += 1
@@ -198,6 +241,9 @@ class DenseThread(Thread):
 
     def admit(self, event: Event, revision: int) -> None:
         """Let in the next fact of the log. Complexity: as for `apply`."""
+        self.despite_damage(lambda: self._admit_next(event, revision) if revision > self.revision else None)
+
+    def _admit_next(self, event: Event, revision: int) -> None:
         if self._unlogged.pop(event.id, None) is None:
             if not self._take(event, revision):
                 self._apply_cells(event)
@@ -283,6 +329,26 @@ class DenseThread(Thread):
             self._others = self.changes, Thread.of(self.facts(), key=self.key)
         return self._others[1].outline(rules)
 
+    def view(self, **how: Any) -> ThreadView:
+        """Return one page; see `Thread.view`."""
+        return self.despite_damage(lambda: super(DenseThread, self).view(**how))
+
+    def replies(self, comment: str, **how: Any) -> RepliesView:
+        """Return one page of replies; see `Thread.replies`."""
+        return self.despite_damage(lambda: super(DenseThread, self).replies(comment, **how))
+
+    def flat(self, **how: Any) -> ListView:
+        """Return one page without the tree; see `Thread.flat`."""
+        return self.despite_damage(lambda: super(DenseThread, self).flat(**how))
+
+    def comment(self, id: str, **how: Any) -> CommentView:
+        """Return one comment; see `Thread.comment`."""
+        return self.despite_damage(lambda: super(DenseThread, self).comment(id, **how))
+
+    def queue(self, **how: Any) -> QueueView:
+        """Return one page of what waits; see `Thread.queue`."""
+        return self.despite_damage(lambda: super(DenseThread, self).queue(**how))
+
     def past(self, events: Iterable[Event]) -> Thread:  # type: ignore[override]  # a past is small enough to be an ordinary thread
         """Return the thread that only *events* had made, with this one's texts and concealment."""
         thread = Thread.of(events, key=self.key)
@@ -294,6 +360,15 @@ class DenseThread(Thread):
     def nbytes(self) -> int:
         """How much memory it takes, roughly."""
         return self.columns.nbytes + _CELLS_COST * len(self._cells) + _EVENT_COST * len(self._at_hand)
+
+
+def _without(rows: Heads, revisions: set[int]) -> Heads:
+    """Return the rows but for those with these revisions."""
+    if not revisions.intersection(rows.revisions):
+        return rows
+    kept = [place for place, revision in enumerate(rows.revisions) if revision not in revisions]
+    heads = b"".join(rows.heads[SIZE * place : SIZE * (place + 1)] for place in kept)
+    return Heads([rows.revisions[place] for place in kept], heads)
 
 
 class _Reactions(Cell):
@@ -319,9 +394,9 @@ class _Reactions(Cell):
         return default if event is None else event
 
 
-class Unreadable(CorruptRecord):
-    """A fact that the columns know of can not be read."""
+class Unreadable(Exception):
+    """Facts that the columns know of can not be read."""
 
-    def __init__(self, revision: int) -> None:
-        super().__init__(None, f"revision {revision} can not be read")
-        self.revision = revision
+    def __init__(self, revisions: set[int]) -> None:
+        super().__init__(revisions)
+        self.revisions = revisions

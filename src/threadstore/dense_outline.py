@@ -70,7 +70,7 @@ class Place(Node):
         """As for every node; all that the columns know is seen."""
         return self.shown or bool(self.children if self.kept else self.replies)
 
-    @property  # type: ignore[override]  # an attribute of the others
+    @property
     def parent(self) -> Node | None:
         """The node above; kept if this one is."""
         if self._parent is None:
@@ -91,7 +91,7 @@ class Place(Node):
         """Return whether it was given a parent that is not the columns', or whose node is at hand."""
         return self._parent is not None
 
-    @property  # type: ignore[override]
+    @property
     def posted(self) -> CommentPosted | None:
         """The fact, from the log."""
         if self._posted is None and self._outline.columns.revision[self.rank]:
@@ -104,7 +104,7 @@ class Place(Node):
     def posted(self, posted: CommentPosted | None) -> None:
         self._posted = posted
 
-    @property  # type: ignore[override]
+    @property
     def standing(self) -> Standing | None:
         """What holds for it: nothing, with its author's last text."""
         if self._standing is None and (posted := self.posted) is not None and self.posted_here:
@@ -179,9 +179,8 @@ class DenseOutline(Outline):
     def node(self, id: str) -> Node | None:
         """Return the place of a comment or of a placeholder. Complexity: O(log n)."""
         node = self._nodes.get(id)
-        if node is None:
-            rank = self.columns.find(id)
-            node = None if rank is None else Place(self, rank, id)
+        if node is None and (rank := self.columns.find(id)) is not None:
+            node = Place(self, rank, id)
         return node
 
     def comment(self, id: str) -> Node | None:
@@ -238,7 +237,7 @@ class DenseOutline(Outline):
             self._thread.hold(place)
         self._touch(rank)
         self._note_irregular(place)
-        self._kept[rank] = self._nodes[place.id] = place  # type: ignore[assignment]
+        self._kept[rank] = self._nodes[place.id] = place
         place.kept = True
         if columns.parent[rank] == TOP:
             insort(self._top.children, place.id)
@@ -569,7 +568,7 @@ class DenseOutline(Outline):
 
     def correction(self, id: str) -> Standing | None:
         """Return what holds for a correction; see `Outline.correction`."""
-        rank = self.columns.find(id) if id else None
+        rank = self.columns.find(id)
         if rank is not None and self.columns.revision[rank]:
             return None
         return super().correction(id)

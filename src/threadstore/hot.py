@@ -11,14 +11,14 @@ none.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
 from typing import Final
 
 from threadstore.commits import Commit
+from threadstore.dense import DenseThread
 from threadstore.summaries import Digest
-from threadstore.thread import Thread
 
 __all__ = ["Hot", "HotThreads"]
 
@@ -29,17 +29,18 @@ _EMPTY: Final = 3_000
 class Hot:
     """A thread in memory, and how much room it takes."""
 
-    __slots__ = ("charged", "digest", "key", "lock", "pending", "size", "thread", "users")
+    __slots__ = ("_make", "charged", "digest", "key", "lock", "pending", "thread", "users")
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, make: Callable[[str], DenseThread]) -> None:
         self.key = key
+        self._make = make
         self.lock = RLock()
         #: How many are using it or waiting for their turn.
         self.users = 0
         #: What the cache reckons with; `size` may have changed since.
         self.charged = 0
         #: The appends that may not be done yet, each with the thread that has its events already.
-        self.pending: deque[tuple[Commit, Thread]] = deque()
+        self.pending: deque[tuple[Commit, DenseThread]] = deque()
         self.forget()
 
     def revision_behind_pending(self) -> int:
@@ -53,10 +54,14 @@ class Hot:
 
     def forget(self) -> None:
         """Let go of all events, so that the thread is read anew."""
-        self.thread = Thread(self.key)
+        self.thread = self._make(self.key)
         #: What the thread's summary says, once somebody has asked for it.
         self.digest: Digest | None = None
-        self.size = _EMPTY
+
+    @property
+    def size(self) -> int:
+        """How much memory it takes, roughly. Complexity: O(1)."""
+        return _EMPTY + self.thread.nbytes
 
 
 class HotThreads:
@@ -65,10 +70,12 @@ class HotThreads:
 
     Args:
         bound: How many bytes they may take, roughly.
+        make: Makes a thread that is still to be read.
     """
 
-    def __init__(self, bound: int) -> None:
+    def __init__(self, bound: int, make: Callable[[str], DenseThread]) -> None:
         self._bound = bound
+        self._make = make
         self._hot: OrderedDict[str, Hot] = OrderedDict()
         self._total = 0
         self._lock = Lock()
@@ -99,7 +106,7 @@ class HotThreads:
         with self._lock:
             hot = self._hot.get(key)
             if hot is None:
-                hot = self._hot[key] = Hot(key)
+                hot = self._hot[key] = Hot(key, self._make)
             hot.users += 1
             self._hot.move_to_end(key)
             return hot

@@ -142,7 +142,7 @@ class Lens:
         posted, standing = node.posted, node.standing
         if posted is None or standing is None:
             return _placeholder(node, depth, replies, left, more)
-        said = self.thread.today.cells(node.id)["posted"][node.id,]
+        said = posted if self.thread.today is self.thread else self.thread.today.cells(node.id)["posted"][node.id,]
         text = standing.text
         concealed = self.concealment(standing, posted)
         tombstone = concealed is not None and concealed != "spoiler"
@@ -176,7 +176,7 @@ class Lens:
         )
 
     def _reacted(self, id: str) -> tuple[str, ...]:
-        cell = self.thread.cells(id).get("reaction")
+        cell = self.thread.reactions(id)
         if self.reader is None or not cell:
             return ()
         me, rules = self.reader.id, self.rules

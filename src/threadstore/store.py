@@ -34,10 +34,10 @@ from typing import Final, Self
 import msgspec
 
 from threadstore import commands as c
-from threadstore.codec import encode
 from threadstore.commits import Commit, Commits, Overtaken
 from threadstore.cursors import read_cursor, write_cursor
 from threadstore.decide import is_same_request, resolve
+from threadstore.dense import DenseThread
 from threadstore.errors import (
     ClockSkew,
     ConflictingEvent,
@@ -60,16 +60,18 @@ from threadstore.events import (
     check_int,
     check_key,
 )
+from threadstore.feeds import Feed, FeedItem
 from threadstore.hot import Hot, HotThreads
-from threadstore.ids import NIL, HybridClock, time_of
+from threadstore.ids import HybridClock, time_of
+from threadstore.lens import Lens
 from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Append, Damage, EventLog, Record, Revision, Snapshot, Summary
+from threadstore.logs.protocol import Append, Damage, EventLog, Record, Revision, Summary
 from threadstore.logs.sqlite import SqliteLog
 from threadstore.pages import check_bounds
 from threadstore.policy import Policy
-from threadstore.snapshots import FINGERPRINT, restore, snapshot
 from threadstore.standing import erasure_of
 from threadstore.stored import By, Reveal, StoredThread, actor_of, readable
+from threadstore.streams import StreamOf
 from threadstore.summaries import Digest, Summed, fingerprint, read_summary
 from threadstore.thread import Thread
 from threadstore.verify import verify_store
@@ -77,10 +79,8 @@ from threadstore.viewmodel import CommentView, Counts, OverviewView, QueueView, 
 
 __all__ = ["FeedItem", "ThreadStore", "open"]
 
-#: A thread that had to fold more than this many events beyond its snapshot, and as many as it holds, gets a new one.
-SNAPSHOT_AFTER: Final = 2_000
-#: What an event costs in memory beside its bytes, roughly (measured with tracemalloc on replies with one reaction each, viewed).
-_EVENT_OVERHEAD: Final = 1_000
+#: More events than this, and more than a thread has already, are not folded one by one: the thread is read anew.
+_TAIL: Final = 2_000
 _CACHE_BYTES: Final = 64 << 20
 _MERGE_BATCH: Final = 10_000
 _CHUNK: Final = 1_000
@@ -134,21 +134,6 @@ def _log_at(target: str, durability: str) -> EventLog:
     return SqliteLog.open(target, durability=durability)
 
 
-class FeedItem(msgspec.Struct, frozen=True):
-    """
-    One comment in a list over all threads, as one reader sees it.
-
-    Args:
-        thread: The key of its thread.
-        position: Where it is in the log: what `before=` takes.
-        comment: The comment, without its replies.
-    """
-
-    thread: str
-    position: int
-    comment: CommentView
-
-
 class ThreadStore:
     """
     Many threads in one log. Made by `threadstore.open`; may be shared by Python threads.
@@ -178,7 +163,7 @@ class ThreadStore:
         self._random = random
         self._clock = HybridClock(now, random)
         self._minting = Lock()
-        self._hot = HotThreads(cache_bytes)
+        self._hot = HotThreads(cache_bytes, self._unread)
         self._commits = Commits(log)
         self._fingerprint = fingerprint(policy.rules)
         self._news = Condition()
@@ -238,21 +223,17 @@ class ThreadStore:
             why = "it was opened before the process forked; open it anew in each process"
             raise StoreUnavailable(type(self.log).__name__, why)
 
+    def _unread(self, key: str) -> DenseThread:
+        return DenseThread(key, self.policy.rules, StreamOf(self.log, key))
+
     def _catch_up(self, hot: Hot) -> None:
         """Fold what the log holds beyond the thread's revision."""
-        is_cold = hot.thread.revision == 0 and not hot.pending
-        if is_cold:
+        if hot.thread.revision == 0 and not hot.pending:
             self._start_cold(hot)
-        start = hot.thread.revision
-        if not self._read_on(hot):
+        elif not self._read_on(hot):
             hot.forget()
             self._settle(hot)
-            is_cold, start = True, 0
-            self._read_on(hot)
-        if is_cold:
-            self._miss_lost_end(hot)
-        if hot.thread.revision - start > max(SNAPSHOT_AFTER, start) and not (hot.thread.unreadable or hot.pending):
-            self._keep_snapshot(hot.thread)
+            self._start_cold(hot)
 
     def _settle(self, hot: Hot, *, wait: bool = False) -> None:
         """
@@ -273,57 +254,40 @@ class ThreadStore:
             if commit.answer is None:
                 hot.forget()
             elif commit.answer.new == len(commit.append.events) == commit.answer.revision - thread.revision:
-                thread.revision = commit.answer.revision  # nobody else has written in between
-
-    def _miss_lost_end(self, hot: Hot) -> None:
-        """Count the events that the log knows of, and that nothing is left of to be read."""
-        told = self.log.revision(hot.key)
-        if told <= hot.thread.revision:
-            return
-        if not self._read_on(hot):  # somebody may have written meanwhile
-            hot.forget()
-            self._read_on(hot)
-        lost = max(told - hot.thread.revision, 0)
-        hot.thread.unreadable += lost
-        hot.thread.revision += lost
+                for revision, event in enumerate(commit.append.events, thread.revision + 1):  # nobody else has written in between
+                    thread.admit(event, revision)
 
     def _start_cold(self, hot: Hot) -> None:
-        """Restore a cold thread from its snapshot, if it has one."""
-        kept = self.log.load_snapshot(hot.key, FINGERPRINT)
-        restored = None if kept is None else restore(hot.key, kept.revision, kept.state)
-        if kept is None or restored is None:
-            return
-        hot.thread = restored
-        hot.size += 2 * len(kept.state) + _EVENT_OVERHEAD * sum(1 for _ in restored.facts())
+        """Read a thread that nothing is known of yet, or nothing any longer."""
+        try:
+            hot.thread.read()
+            lost = self.log.revision(hot.key) - hot.thread.revision
+            if lost > 0 and self._read_on(hot):  # somebody may have written meanwhile, or nothing is left of the last events
+                hot.thread.miss(self.log.revision(hot.key))
+        except BaseException:
+            hot.forget()
+            raise
 
     def _read_on(self, hot: Hot) -> bool:
-        """Fold the rest of the log; stop with False at an erasure of words that the thread may hold already."""
+        """Fold the rest of the log; stop with False where it is better to begin anew: at an erasure, or where there is much."""
         thread = hot.thread
-        is_cold = thread.latest == NIL
-        records = self.log.read(hot.key, after=thread.revision)
+        many = thread.revision + max(_TAIL, thread.revision)
         try:
-            for record in records:
+            for record in self.log.read(hot.key, after=thread.revision):
                 try:
                     event = record.event
                 except (CorruptRecord, UpcastFailed):
                     continue  # the next revision tells of it, or the last
-                if not is_cold and erasure_of(event, self.policy.rules) is not None:
+                if record.revision > many or erasure_of(event, self.policy.rules) is not None:
                     return False
-                thread.apply(event)
-                if hot.digest is not None:
-                    hot.digest.note(event)
+                thread.miss(record.revision - 1)
                 if record.revision > thread.revision:  # a damaged index may tell of a row twice
-                    thread.unreadable += record.revision - thread.revision - 1
-                    thread.revision = record.revision
-                hot.size += _EVENT_OVERHEAD + 2 * len(record.data)
+                    thread.admit(event, record.revision)
+                    self._note(hot, event)
         except BaseException:
             hot.forget()  # an event may be half applied
             raise
         return True
-
-    def _keep_snapshot(self, thread: Thread) -> None:
-        with suppress(StoreError):  # it is a shortcut only: the thread was read without it
-            self.log.store_snapshot(thread.key, Snapshot(FINGERPRINT, Revision(thread.revision), snapshot(thread)))
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -378,7 +342,8 @@ class ThreadStore:
         if command.id is not None and hot.thread.fact(command.id) is None and self._was_made(command, command.id):
             return self._seen_through(command, command.id), None
         now = self._now()
-        decision = resolve(command, hot.thread, policy=self.policy, now=now, mint=partial(self._mint, now))
+        mint = partial(self._mint, now)
+        decision = hot.thread.despite_damage(lambda: resolve(command, hot.thread, policy=self.policy, now=now, mint=mint))
         if not decision.events:
             self._confirm(hot)
             return self._seen_through(command, decision.id), None
@@ -402,9 +367,7 @@ class ThreadStore:
         try:
             for event in events:
                 thread.apply(event)
-                if hot.digest is not None:
-                    hot.digest.note(event)
-                hot.size += _EVENT_OVERHEAD + 2 * len(encode(event))
+                self._note(hot, event)
             append = Append(hot.key, events, self._sum_up(hot, hot.revision_behind_pending() + len(events)))
             commit = self._commits.add(append, hot.pending[-1][0] if hot.pending else None)
             hot.pending.append((commit, thread))
@@ -422,12 +385,18 @@ class ThreadStore:
             raise ConflictingEvent(id)
         return True
 
+    @staticmethod
+    def _note(hot: Hot, event: Event) -> None:
+        """Let what the thread's summary says follow an event."""
+        if (digest := hot.digest) is not None:
+            hot.thread.despite_damage(lambda: digest.note(event))
+
     def _sum_up(self, hot: Hot, revision: int) -> Summary | None:
         """Return the summary of the thread, which will have this *revision*; None for one that can not be read in full."""
         if hot.thread.unreadable:
             return None
         if hot.digest is None:
-            hot.digest = Digest(hot.thread, self.policy.rules)
+            hot.digest = hot.thread.despite_damage(lambda: Digest(hot.thread, self.policy.rules))
         waiting, state = hot.digest.state()
         return Summary(self._fingerprint, Revision(revision), waiting, state)
 
@@ -585,17 +554,17 @@ class ThreadStore:
 
     def _summed(self, keys: Sequence[str]) -> dict[str, Summed]:
         """Return what the summaries of these threads say; what is missing is made, and kept."""
-        kept = self.log.summaries(list(dict.fromkeys(keys)), self._fingerprint)
-        summed: dict[str, Summed] = {}
+        return dict(self._summed_lazily(list(dict.fromkeys(keys))))
+
+    def _summed_lazily(self, keys: Sequence[str]) -> Iterator[tuple[str, Summed]]:
+        kept = self.log.summaries(keys, self._fingerprint)
         for key in keys:
-            if key not in summed:
-                said = read_summary(kept[key].state) if key in kept else None
-                summed[key] = self._sum_up_anew(key) if said is None else said
-        return summed
+            said = read_summary(kept[key].state) if key in kept else None
+            yield key, self._sum_up_anew(key) if said is None else said
 
     def _sum_up_anew(self, key: str) -> Summed:
         with self.using(key) as thread:
-            digest = Digest(thread, self.policy.rules)
+            digest = thread.despite_damage(lambda: Digest(thread, self.policy.rules))
             revision, (waiting, state) = thread.revision, digest.state()
             if revision and not thread.unreadable:
                 with suppress(StoreError):  # it is a shortcut only
@@ -629,7 +598,7 @@ class ThreadStore:
         self, *, limit: int = 20, before: int | None = None, reader: By = None, reveal: Reveal = ()
     ) -> tuple[FeedItem, ...]:
         """
-        Return the comments that were stored last, newest first, as this reader sees them.
+        Return the comments that were posted last, newest first, as this reader sees them; see `FeedItem` for what is left out.
 
         Those whose body is withheld are left out, save spoilers, which come without it.
 
@@ -639,9 +608,22 @@ class ThreadStore:
             reader: Who looks, as an Actor or an id. Only an Actor brings a role.
             reveal: The ids of comments whose spoilers this reader has opened, or "all".
 
-        Complexity: O(limit) for a log of visible comments, and that of using their threads.
+        Complexity: O(limit), and O(1) for each thread in which something has happened since the last of them was posted; that of
+            using a thread, as for `counts`, and where one has more than a few of the newest.
         """
-        return tuple(islice(self._feed(None, before, reader, reveal), limit))
+        below = "" if before is None else self._id_at(before)
+        lens = Lens(Thread(), self.policy.rules, reader, reveal)
+        feed = Feed(self.log, self._summed_lazily, self.using, lens)
+        return () if below is None else tuple(feed.page(limit, below))
+
+    def _id_at(self, position: int) -> str | None:
+        """Return the id of the event at this position, empty behind the end of the log, and None before its beginning."""
+        check_int(position, "before", -MAX_AT)
+        if position <= 1:
+            return None
+        if position > self.log.position():
+            return ""
+        return next((event.id for _, event in readable(self.log.read_all(after=position - 1, limit=_CHUNK))), "")
 
     def by_person(
         self, id: str, *, limit: int = 20, before: int | None = None, reader: By = None, reveal: Reveal = ()
@@ -653,9 +635,9 @@ class ThreadStore:
         """
         return tuple(islice(self._feed(id, before, reader, reveal), limit))
 
-    def _feed(self, author: str | None, before: int | None, reader: By, reveal: Reveal) -> Iterator[FeedItem]:
+    def _feed(self, author: str, before: int | None, reader: By, reveal: Reveal) -> Iterator[FeedItem]:
         for record, event in readable(self._backwards(before)):
-            if not isinstance(event, CommentPosted) or not (author is None or (event.actor and event.actor.id == author)):
+            if not isinstance(event, CommentPosted) or event.actor is None or event.actor.id != author:
                 continue
             comment = self.thread(event.thread).comment(event.id, reader=reader, reveal=reveal, replies=0)
             if comment.concealed in (None, "spoiler"):

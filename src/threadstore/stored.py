@@ -409,7 +409,8 @@ class StoredThread(_Readable):
         """
         with self._lent() as thread:
             seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
-            return iter([seen_by(event) for _, event in self._told(thread, after)])
+            told = [event for _, event in self._told(thread, after)]
+            return iter(thread.despite_damage(lambda: [seen_by(event) for event in told]))
 
     def changes(self, since: int, *, limit: int = 1_000, reader: By = None, reveal: Reveal = ()) -> Changes:
         """
@@ -426,7 +427,7 @@ class StoredThread(_Readable):
             told = list(islice(self._told(thread, since), limit + 1))
             page, more = told[:limit], len(told) > limit
             seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
-            events = tuple(seen_by(event) for _, event in page)
+            events = thread.despite_damage(lambda: tuple(seen_by(event) for _, event in page))
             revision = page[-1][0].revision if more else max(since, thread.revision)
         return Changes(
             revision=revision,

@@ -10,8 +10,8 @@ Law: everything a reader sees is a pure function of the set of facts, the policy
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Final
+from collections.abc import Callable, Collection, Iterable
+from typing import Final, TypeVar
 
 from threadstore.events import Actor, Event
 from threadstore.lens import Outlined
@@ -22,6 +22,8 @@ from threadstore.policy import Policy, Rules
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
 
 __all__ = ["Thread", "fold"]
+
+T = TypeVar("T")
 
 
 class Thread(Outlined):
@@ -53,6 +55,10 @@ class Thread(Outlined):
         if self._outline is None or self._outline.rules != rules or self._outline.outdated:
             self._outline = Outline(self, rules)
         return self._outline
+
+    def despite_damage(self, ask: Callable[[], T]) -> T:
+        """Return the answer to a question about the thread; one that is read from a log may have to leave something out first."""
+        return ask()
 
     def view(
         self,

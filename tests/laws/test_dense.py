@@ -35,8 +35,9 @@ from threadstore.thread import Thread
 class Told:
     """The facts of a thread, numbered from 1, as a log has them."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], cut: int) -> None:
         self.events = list(events)
+        self.cut = cut
 
     def fetch(self, revisions: Sequence[int]) -> dict[int, Event]:
         """Return the facts with these revisions."""
@@ -50,21 +51,9 @@ class Told:
         """Return a fact among the first."""
         return next((event for event in self.events[:revision] if event.id == id), None)
 
-    def heads(self, upto: int) -> Heads:
-        """Return the heads of the first facts."""
-        events = self.events[:upto]
-        return Heads(range(1, upto + 1), b"".join(map(head, events)))
-
-
-def dense(events: Sequence[Event], policy: Policy, *, cut: int, ahead: int = 0) -> DenseThread:
-    """Return a thread that found *cut* facts in the log, was given the next *ahead*, and read them and the rest from the log then."""
-    told = Told(events)
-    thread = DenseThread(events[0].thread if events else "", policy.rules, told, told.heads(cut))
-    for event in events[cut : cut + ahead]:
-        thread.apply(event)
-    for revision, event in enumerate(events[cut:], cut + 1):
-        thread.admit(event, revision)
-    return thread
+    def heads(self) -> Heads:
+        """Return the heads of the facts that are there when the thread is read first."""
+        return Heads(range(1, self.cut + 1), b"".join(map(head, self.events[: self.cut])))
 
 
 def pages(thread: Thread, policy: Policy, **how: object) -> list[object]:
@@ -102,8 +91,8 @@ def everything(thread: Thread, events: Sequence[Event], policy: Policy) -> list[
 
 def agree(events: Sequence[Event], policy: Policy, *, cut: int, ahead: int = 0, look: int | None = None) -> None:
     """Hold the two forms against each other at the end and, to have all lists kept up from then on, after *look* facts."""
-    told = Told(events)
-    thread = DenseThread(events[0].thread, policy.rules, told, told.heads(cut))
+    thread = DenseThread(events[0].thread, policy.rules, Told(events, cut))
+    thread.read()
     for revision in range(cut + 1, len(events) + 1):
         if look is not None and revision - 1 == look:
             everything(thread, events[:look], policy)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from threadstore.codec import decode
 from threadstore.errors import DataError
 from threadstore.events import Erasure, is_redacted
+from threadstore.heads import head
 from threadstore.ids import to_bytes
 from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum, is_sound, seed, unfilled
 from threadstore.logs.batch import Erasures
@@ -24,7 +25,7 @@ __all__ = ["verify"]
 
 # Texts are read as bytes: a damaged one may be no UTF-8. On a damaged page any value may be of any type, or be NULL.
 _EVENTS: Final = """
-    SELECT position, CAST(key AS BLOB), coalesce(CAST(e.revision AS INTEGER), 0), e.id, crc, CAST(data AS BLOB)
+    SELECT position, CAST(key AS BLOB), coalesce(CAST(e.revision AS INTEGER), 0), e.id, CAST(head AS BLOB), crc, CAST(data AS BLOB)
     FROM events AS e LEFT JOIN threads AS t ON t.id = e.thread ORDER BY position"""
 _LAST_GIVEN: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
 _THREADS: Final = "SELECT coalesce(CAST(key AS BLOB), x''), revision FROM threads ORDER BY id"
@@ -102,7 +103,7 @@ def _events(connection: sqlite3.Connection, erased: dict[bytes, Erasures]) -> It
 
 
 def _event(row: Row, erased: dict[bytes, Erasures]) -> Iterator[Damage]:
-    position, key, revision, id, crc, data = row
+    position, key, revision, id, told, crc, data = row
     if not is_sound(seed(key), position, revision, data, crc):
         yield Damage("checksum", position, _text(key), "the row does not match its checksum")
         return
@@ -113,6 +114,8 @@ def _event(row: Row, erased: dict[bytes, Erasures]) -> Iterator[Damage]:
         return
     if (to_bytes(event.id), event.thread.encode()) != (id, key):
         yield Damage("record", position, _text(key), f"it is filed under another id or thread than its own, {event.id!r}")
+    elif told != head(event):
+        yield Damage("head", Position(position), _text(key), "its head does not say what the record says")
     elif key in erased and erased[key].absorb(event) and not is_redacted(event):
         yield Damage("erasure", Position(position), _text(key), "a text that was erased is still there")
 

@@ -22,14 +22,17 @@ Erasure and merge aside, nothing is ever rewritten.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
+from itertools import islice
 from typing import Final, NamedTuple, NewType, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from threadstore.codec import decode
-from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, ThreadStoreError
+from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, ThreadStoreError, UpcastFailed
 from threadstore.events import Erasure, Event
+from threadstore.heads import Heads, head
 
 __all__ = [
     "ANY",
@@ -216,6 +219,30 @@ class EventLog(Protocol):
     def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
         """Yield the thread's records with a revision above *after*, in order: a consistent state of the moment of the call."""
         ...
+
+    def heads(self, thread: str, *, after: int = 0) -> Heads:
+        """
+        Return the heads of the records that `read` would yield, as far as these can be read.
+
+        A log may keep them beside the records; that a record itself is damaged shows only when it is read, then.
+
+        Raises:
+            UnsupportedSchema: A newer release wrote a record.
+        """
+        revisions, heads = list[int](), list[bytes]()
+        for record in self.read(thread, after=after):
+            with suppress(CorruptRecord, UpcastFailed):
+                event = record.event
+                if not revisions or record.revision > revisions[-1]:  # a damaged index may tell of a row twice
+                    revisions.append(record.revision)
+                    heads.append(head(event))
+        return Heads(revisions, b"".join(heads))
+
+    def fetch(self, thread: str, revisions: Sequence[int]) -> Iterator[Record]:
+        """Yield the thread's records with these revisions, in no particular order; those that there are."""
+        wanted = set(revisions)
+        records = self.read(thread, after=min(wanted, default=1) - 1)
+        return (record for record in islice(records, max(wanted, default=0)) if record.revision in wanted)
 
     def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
         """Yield up to *limit* records of all threads with a position above *after*, in order."""

@@ -42,6 +42,7 @@ from msgspec.structs import replace
 from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, ThreadStoreError
 from threadstore.events import Erasure, Event, is_redacted, redact
+from threadstore.heads import SIZE, Heads, are_sound, head
 from threadstore.ids import from_bytes, is_id, to_bytes
 from threadstore.logs._sqlite_database import Database
 from threadstore.logs._sqlite_schema import (
@@ -85,6 +86,12 @@ _CHUNK: Final = 1_000
 _READ: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
+_HEADS: Final = """
+    SELECT e.revision, head FROM threads AS t JOIN events AS e ON e.thread = t.id
+    WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
+_FETCH: Final = """
+    SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
+    WHERE key = ? AND e.revision IN """
 # A key that is damaged may be no UTF-8 and even NULL, so keys are read as bytes.
 _READ_ALL: Final = """
     SELECT position, e.revision, crc, data, coalesce(CAST(key AS BLOB), x'') FROM events AS e JOIN threads AS t ON t.id = e.thread
@@ -110,7 +117,7 @@ _STANDING: Final = f"""
 # Neither returns rows: a statement that writes and is not read to its end would stand in the way of every later commit.
 _BEGIN: Final = "INSERT INTO threads (revision, key) VALUES (?, ?)"
 _COUNT: Final = "UPDATE threads SET revision = ? WHERE id = ?"
-_INSERT: Final = "INSERT INTO events (position, thread, revision, id, crc, data) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT: Final = "INSERT INTO events (position, thread, revision, id, head, crc, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 # --- erasing
 _REMEMBER: Final = """
@@ -121,7 +128,7 @@ _CANDIDATES: Final = """
 _HELD: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision > ? ORDER BY e.revision LIMIT ?"""
-_REWRITE: Final = "UPDATE events SET crc = ?, data = ? WHERE position = ?"
+_REWRITE: Final = "UPDATE events SET head = ?, crc = ?, data = ? WHERE position = ?"
 _SHOWN: Final = "SELECT coalesce(max(shown), 0) FROM erasures WHERE thread = ?"
 
 # --- summaries: the first keeps one, the second notes that there is something newer
@@ -312,6 +319,32 @@ class SqliteLog(EventLog):
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
         rows = self._rows(_READ, (thread,), 1, check_place(after), END, lambda: self.revision(thread))
         return _records_of(thread, rows)
+
+    def heads(self, thread: str, *, after: int = 0) -> Heads:
+        """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
+        rows = list(self._rows(_HEADS, (thread,), 0, check_place(after), END, lambda: self.revision(thread)))
+        if not rows:
+            return Heads((), b"")
+        revisions, heads = zip(*rows, strict=True)
+        with suppress(TypeError):  # a damaged one may be no bytes
+            run = b"".join(heads)
+            if len(run) == SIZE * len(rows) and are_sound(run) and list(revisions) == sorted(set(revisions)):
+                return Heads(revisions, run)
+        return super().heads(thread, after=after)
+
+    def fetch(self, thread: str, revisions: Sequence[int]) -> Iterator[Record]:
+        """Fetch as the protocol says. Complexity: O(log n) for each."""
+        for start in range(0, len(revisions), _CHUNK):
+            yield from _records_of(thread, self._fetched(thread, revisions[start : start + _CHUNK]))
+
+    def _fetched(self, thread: str, revisions: Sequence[int]) -> list[Row]:
+        try:
+            return self._all(f"{_FETCH} ({','.join('?' * len(revisions))})", (thread, *revisions))
+        except CorruptRecord:
+            if len(revisions) == 1:
+                return []
+            half = len(revisions) // 2
+            return self._fetched(thread, revisions[:half]) + self._fetched(thread, revisions[half:])
 
     def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
@@ -585,7 +618,8 @@ def _insert(
     for position, event in enumerate(events, 1 + max(standing.position for standing in standings.values())):
         number, mark, revisions = streams[event.thread]
         revision, data = next(revisions), encode(event)
-        rows.append((position, number, revision, to_bytes(event.id), event_checksum(mark, position, revision, data), data))
+        crc = event_checksum(mark, position, revision, data)
+        rows.append((position, number, revision, to_bytes(event.id), head(event), crc, data))
         positions[event.id] = Position(position)
     writer.executemany(_INSERT, rows)
     return positions
@@ -628,13 +662,14 @@ def _rewritten(mark: int, row: Row, absorbing: Erasures) -> Row | None:
         event = decode(unfilled(data), position=position)
     except CorruptRecord:
         blank = filled(b"", len(data))
-        return None if data == blank else (crc, blank, position)
+        return None if data == blank else (bytes(SIZE), crc, blank, position)
     if not absorbing.absorb(event) or is_redacted(event):
         return None
-    blank = filled(encode(redact(event)), len(data))
+    skeleton = redact(event)
+    blank = filled(encode(skeleton), len(data))
     if is_sound(mark, position, revision, data, crc):
         crc = event_checksum(mark, position, revision, blank)
-    return crc, blank, position
+    return head(skeleton), crc, blank, position
 
 
 def _summed(summary: Summary) -> Row:
