@@ -8,7 +8,7 @@ PYTEST ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test soak bench bench-full fuzz lint types check format clean distclean
+.PHONY: help demo site test test-site soak bench bench-full fuzz lint types check format clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +16,18 @@ help: ## list the targets
 demo: $(VENV)/.core ## install the library and run a whole comment page, examples/article.py
 	$(BIN)/python examples/article.py
 
+site: $(VENV)/.site ## serve a news site with comments on loopback, examples/news_site (SITE="--large --port 8080" adds options)
+	PYTHONPATH=examples $(BIN)/python -m news_site --db examples/news_site/news_site.db $(SITE)
+
 test: $(VENV)/.test ## run every test; demands 100 % branch coverage (PYTEST="..." adds options)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered $(PYTEST)
+
+test-site: $(VENV)/.test-site ## run the tests of the news site, in a real Chromium too (PYTEST="..." adds options)
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		{ echo 'Chromium is missing: apt-get install chromium (or put chromium, chromium-browser or google-chrome on the PATH)'; exit 1; }
+	@test -e tests/site/node_modules/axe-core || npm install --no-save --prefix tests/site || \
+		{ echo 'npm is missing or failed: apt-get install npm, then npm install --prefix tests/site'; exit 1; }
+	THREADSTORE_BROWSER=1 $(BIN)/python -m pytest tests/site $(PYTEST)
 
 fuzz: $(VENV)/.fuzz ## search for inputs that break something, each target for FUZZ_SECONDS (default 60)
 	$(BIN)/python tests/fuzz/fuzz.py
@@ -64,6 +74,14 @@ $(VENV)/.core: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(PIP) install -e '.[test]'
 	@touch $(VENV)/.core $@
+
+$(VENV)/.site: pyproject.toml | $(BIN)/python
+	$(PIP) install -e '.[site]'
+	@touch $(VENV)/.core $@
+
+$(VENV)/.test-site: pyproject.toml | $(BIN)/python
+	$(PIP) install -e '.[test-site]'
+	@touch $(VENV)/.core $(VENV)/.test $(VENV)/.site $@
 
 # The only target that needs atheris, which has wheels for few platforms.
 $(VENV)/.fuzz: pyproject.toml | $(BIN)/python
