@@ -75,7 +75,7 @@ from threadstore.streams import StreamOf
 from threadstore.summaries import Digest, Summed, fingerprint, read_summary
 from threadstore.thread import Thread
 from threadstore.verify import verify_store
-from threadstore.viewmodel import CommentView, Counts, OverviewView, QueueView, ThreadLine
+from threadstore.viewmodel import Counts, OverviewView, QueueView, ThreadLine
 
 __all__ = ["FeedItem", "ThreadStore", "open"]
 

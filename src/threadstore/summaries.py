@@ -28,12 +28,13 @@ from threadstore.events import CommentPosted, Event, PersonErased, ReactionGiven
 from threadstore.ids import from_bytes, to_bytes
 from threadstore.lens import Outlined
 from threadstore.moderation import waits_since
+from threadstore.outline import Outline
 from threadstore.policy import Rules
 from threadstore.snapshots import FINGERPRINT
 from threadstore.standing import description, is_absorbed
 from threadstore.viewmodel import CONCEALMENTS, Concealment, Counts
 
-__all__ = ["Digest", "Line", "Summed", "fingerprint", "read_summary"]
+__all__ = ["Digest", "Line", "Summed", "fingerprint", "older_lines", "read_summary"]
 
 #: How many of the newest comments a summary tells of.
 LISTED: Final = 32
@@ -145,6 +146,22 @@ def _piece(line: Line) -> _Piece:
     return line.id, to_bytes(line.id), (to_bytes(line.text), flags)
 
 
+def _line(outline: Outline, id: str) -> Line | None:
+    """Return how a comment stands, or None if it is gone, or none."""
+    node = outline.comment(id)
+    standing = None if node is None else node.standing
+    if standing is None or not _GONE.isdisjoint(standing.flags):
+        return None
+    return Line(id, standing.text.id, standing.flags, standing.stale)
+
+
+def older_lines(thread: Outlined, rules: Rules, below: str, limit: int) -> list[Line]:
+    """Return how the newest comments below an id stand, save those that are gone. Complexity: O(n)."""
+    outline = thread.outline(rules)
+    ids = sorted((id for id in thread.targets() if id and id < below), reverse=True)
+    return list(islice((line for id in ids if (line := _line(outline, id)) is not None), limit))
+
+
 class Digest:
     """
     What a thread's summary says, kept up to date.
@@ -219,11 +236,7 @@ class Digest:
         return (line for line in map(self._line, ids) if line is not None)
 
     def _line(self, id: str) -> Line | None:
-        node = self._thread.outline(self._rules).comment(id)
-        standing = None if node is None else node.standing
-        if standing is None or not _GONE.isdisjoint(standing.flags):
-            return None
-        return Line(id, standing.text.id, standing.flags, standing.stale)
+        return _line(self._thread.outline(self._rules), id)
 
     def _look_at(self, id: str) -> None:
         """Judge one comment anew."""
