@@ -261,9 +261,10 @@ class ThreadStore:
         """Read a thread that nothing is known of yet, or nothing any longer."""
         try:
             hot.thread.read()
-            lost = self.log.revision(hot.key) - hot.thread.revision
-            if lost > 0 and self._read_on(hot):  # somebody may have written meanwhile, or nothing is left of the last events
-                hot.thread.miss(self.log.revision(hot.key))
+            told = self.log.revision(hot.key)
+            if told > hot.thread.revision and not self._read_on(hot):  # somebody has written meanwhile, and has erased something
+                hot.thread.read()
+            hot.thread.miss(told)  # nothing is left of the last events, if there are still some
         except BaseException:
             hot.forget()
             raise
@@ -611,10 +612,11 @@ class ThreadStore:
         Complexity: O(limit), and O(1) for each thread in which something has happened since the last of them was posted; that of
             using a thread, as for `counts`, and where one has more than a few of the newest.
         """
+        check_int(limit, "limit", 0)
         below = "" if before is None else self._id_at(before)
         lens = Lens(Thread(), self.policy.rules, reader, reveal)
         feed = Feed(self.log, self._summed_lazily, self.using, lens)
-        return () if below is None else tuple(feed.page(limit, below))
+        return () if below is None or not limit else tuple(feed.page(limit, below))
 
     def _id_at(self, position: int) -> str | None:
         """Return the id of the event at this position, empty behind the end of the log, and None before its beginning."""

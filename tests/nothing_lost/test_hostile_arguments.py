@@ -203,7 +203,7 @@ def test_a_feed_begins_where_the_log_ends(before: int):
         read_all = store.log.read_all
         store.log.read_all = lambda **place: asked.append(place) or read_all(**place)  # type: ignore[method-assign]
         assert [item.comment.id for item in store.latest(before=before)] == [id_of(2), id_of(1)]
-        assert len(asked) == 1
+        assert len(asked) <= 1
 
 
 def test_an_order_is_kept_for_two_values():

@@ -114,3 +114,6 @@ def test_a_feed_begins_where_it_is_told():
     store.merge([posted(1), reacted(2, 1), posted(3)])
     for before, numbers in ((None, [3, 1]), (10**15, [3, 1]), (4, [3, 1]), (3, [1]), (2, [1]), (1, []), (0, []), (-5, [])):
         assert [item.comment.id for item in store.latest(before=before)] == [id_of(number) for number in numbers]
+    assert store.latest(limit=0) == ()
+    with pytest.raises(ValueError, match="limit"):
+        store.latest(limit=-1)
