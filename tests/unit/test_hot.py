@@ -7,37 +7,65 @@ from threading import Event
 
 import pytest
 
+from threadstore.dense import DenseThread
 from threadstore.hot import Hot, HotThreads
+from threadstore.logs.memory import MemoryLog
+from threadstore.policy import Policy
+from threadstore.streams import StreamOf
 from threadstore.testing.given import posted
-from threadstore.thread import Thread
+
+
+class Sized(DenseThread):
+    """A thread that takes as much room as it is told, beside what any takes."""
+
+    room = 0
+
+    @property
+    def nbytes(self) -> int:
+        """How much it takes."""
+        return self.room
+
+
+def unread(key: str) -> DenseThread:
+    """Return a thread of an empty log, still to be read."""
+    return Sized(key, Policy().rules, StreamOf(MemoryLog(), key))
+
+
+#: What a thread takes that is told to take nothing.
+EMPTY = Hot("a", unread).size
+
+
+def threads_within(bound: int) -> HotThreads:
+    """Return the threads of a store with an empty log."""
+    return HotThreads(bound, unread)
 
 
 def use(hot_threads: HotThreads, key: str, size: int | None = None) -> Hot:
     """Use a thread once, let it take *size* bytes from then on, and return it."""
     with hot_threads.lend(key) as hot:
         if size is not None:
-            hot.size = size
+            assert isinstance(hot.thread, Sized)
+            hot.thread.room = size - EMPTY
     return hot
 
 
 def test_a_thread_begins_empty():
     """A thread that nobody used before has its key, no event, and takes some room all the same."""
-    hot = use(HotThreads(1 << 20), "a")
-    assert isinstance(hot.thread, Thread)
+    hot = use(threads_within(1 << 20), "a")
     assert (hot.thread.key, hot.thread.revision, list(hot.thread.facts())) == ("a", 0, [])
     assert hot.size > 0
 
 
 def test_a_thread_is_lent_again():
     """Within the bound a thread is kept, and lent to whoever asks next."""
-    hot_threads = HotThreads(1 << 20)
+    hot_threads = threads_within(1 << 20)
     assert use(hot_threads, "a") is use(hot_threads, "a") is not use(hot_threads, "b")
     assert len(hot_threads) == 2
 
 
 def test_the_thread_used_longest_ago_goes_first():
     """What is over the bound is let go in the order of last use."""
-    hot_threads = HotThreads(100)
+    hot_threads = threads_within(100)
     first, second = use(hot_threads, "a", 50), use(hot_threads, "b", 50)
     use(hot_threads, "a")
     use(hot_threads, "c", 50)
@@ -47,7 +75,7 @@ def test_the_thread_used_longest_ago_goes_first():
 
 def test_the_thread_used_last_stays_whatever_its_size():
     """A thread larger than the bound is not read anew each time that it is used."""
-    hot_threads = HotThreads(100)
+    hot_threads = threads_within(100)
     use(hot_threads, "small", 10)
     large = use(hot_threads, "large", 1_000)
     assert len(hot_threads) == 1
@@ -56,7 +84,7 @@ def test_the_thread_used_last_stays_whatever_its_size():
 
 def test_a_bound_of_zero_keeps_none():
     """Where nothing may be kept, every use starts cold."""
-    hot_threads = HotThreads(0)
+    hot_threads = threads_within(0)
     first = use(hot_threads, "a")
     assert len(hot_threads) == 0
     assert use(hot_threads, "a") is not first
@@ -64,7 +92,7 @@ def test_a_bound_of_zero_keeps_none():
 
 def test_a_thread_that_shrinks_makes_room():
     """The bound is on what threads take now, not on what they once took."""
-    hot_threads = HotThreads(100)
+    hot_threads = threads_within(100)
     kept = use(hot_threads, "a", 90)
     use(hot_threads, "a", 10)
     use(hot_threads, "b", 90)
@@ -73,7 +101,7 @@ def test_a_thread_that_shrinks_makes_room():
 
 def test_threads_without_events_are_bounded_too():
     """A stranger who asks for a million keys does not fill the memory with empty threads."""
-    hot_threads = HotThreads(100_000)
+    hot_threads = threads_within(100_000)
     for number in range(1_000):
         use(hot_threads, str(number))
     assert len(hot_threads) < 100
@@ -81,7 +109,7 @@ def test_threads_without_events_are_bounded_too():
 
 def test_a_thread_in_use_is_not_let_go():
     """While it is lent there is no second thread of its key, however full the memory is."""
-    hot_threads = HotThreads(0)
+    hot_threads = threads_within(0)
     with hot_threads.lend("a") as hot:
         use(hot_threads, "b", 1_000)
         assert len(hot_threads) == 1
@@ -93,7 +121,7 @@ def test_a_thread_in_use_is_not_let_go():
 
 def test_a_thread_waited_for_is_not_let_go():
     """Whoever waits for their turn gets the thread that is in use, not another of its key; and they do wait."""
-    hot_threads = HotThreads(0)
+    hot_threads = threads_within(0)
     asking, order = Event(), []
 
     def ask() -> Hot:
@@ -116,7 +144,7 @@ def test_a_thread_waited_for_is_not_let_go():
 
 def test_a_thread_is_given_back_after_an_error():
     """An error while a thread is lent neither locks it for ever nor keeps it in memory."""
-    hot_threads = HotThreads(0)
+    hot_threads = threads_within(0)
     with pytest.raises(ZeroDivisionError), hot_threads.lend("a"):
         raise ZeroDivisionError
     assert len(hot_threads) == 0
@@ -126,11 +154,11 @@ def test_a_thread_is_given_back_after_an_error():
 
 def test_a_thread_forgets_its_events():
     """What is forgotten is gone from memory, and its room is free."""
-    hot_threads = HotThreads(1 << 20)
+    hot_threads = threads_within(1 << 20)
     with hot_threads.lend("2023/05/03/drones") as hot:
         hot.thread.apply(posted(1))
-        hot.size += 1_000
-    before = hot.size
+        assert list(hot.thread.facts()) == [posted(1)]
+    before = use(hot_threads, "2023/05/03/drones", 10_000).size
     hot_threads.forget("2023/05/03/drones")
     assert list(hot.thread.facts()) == []
     assert hot.size < before
@@ -138,14 +166,14 @@ def test_a_thread_forgets_its_events():
 
 def test_forgetting_an_unknown_thread_does_nothing():
     """A thread that is not in memory has nothing to forget."""
-    hot_threads = HotThreads(1 << 20)
+    hot_threads = threads_within(1 << 20)
     hot_threads.forget("a")
     assert len(hot_threads) == 0
 
 
 def test_closing_lets_go_of_all():
     """Nothing stays in memory: what is in use goes when it is given back."""
-    hot_threads = HotThreads(1 << 20)
+    hot_threads = threads_within(1 << 20)
     use(hot_threads, "a")
     with hot_threads.lend("b"):
         hot_threads.close()
