@@ -20,7 +20,18 @@ from typing import Final
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from threadstore import Actor, Changes, CommentPosted, StoredThread, StoreError, ThreadStore
+from threadstore import (
+    Actor,
+    Changes,
+    CommentApproved,
+    CommentNotFound,
+    CommentPosted,
+    CommentRestored,
+    PersonErased,
+    StoredThread,
+    StoreError,
+    ThreadStore,
+)
 
 __all__ = ["Hub", "stream"]
 
@@ -120,8 +131,28 @@ async def stream(hub: Hub, thread: StoredThread, since: int, reader: Actor) -> A
 
 
 def _event(thread: StoredThread, changes: Changes) -> str:
-    """Return what happened, by ids alone: what was posted with what it answers, and what else has changed."""
+    """
+    Return what happened, by ids alone.
+
+    `posted` are comments that may be new to a page, with what each answers (those that were let through or restored among them),
+    `changed` comments that look different, `article` says that corrections or the lock have changed, and `everything` that no
+    comment may be what it was: somebody's words were erased.
+    """
+    opened = {event.target for event in changes.events if isinstance(event, CommentApproved | CommentRestored)}
     posted = {event.id: event.parent or "" for event in changes.events if isinstance(event, CommentPosted)}
-    changed = [id for id in changes.comments if id not in posted]
-    data = msgspec.json.encode({"posted": posted, "changed": changed, "counts": thread.counts()})
-    return f"id: {changes.revision}\nevent: changes\ndata: {data.decode()}\n\n"
+    changed, article = [], False
+    for id in changes.comments:
+        if id in posted:
+            continue
+        try:
+            comment = thread.comment(id, replies=0)
+        except (CommentNotFound, ValueError):
+            article = True  # a correction, or the thread itself
+            continue
+        if id in opened:
+            posted[id] = comment.parent or ""
+        else:
+            changed.append(id)
+    everything = any(isinstance(event, PersonErased) for event in changes.events)
+    told = {"posted": posted, "changed": changed, "article": article, "everything": everything, "counts": thread.counts()}
+    return f"id: {changes.revision}\nevent: changes\ndata: {msgspec.json.encode(told).decode()}\n\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +17,9 @@ from news_site.looking import ORDERS, PAGE, PAGE_OF_ONE, ArticleLook, Look, Reve
 from news_site.safety import Form
 from threadstore import CommentNotFound, FeedItem
 
+if TYPE_CHECKING:
+    from news_site.app import Site
+
 __all__ = ["article_look", "look_of", "routes", "show_article", "show_comment"]
 
 _MAX_PARTS = 50
@@ -27,6 +31,14 @@ def look_of(request: Request) -> Look:
     return look
 
 
+def _article(request: Request) -> tuple[Site, Article]:
+    site: Site = request.app.state.site
+    found = site.by_slug.get(request.path_params["slug"])
+    if found is None:
+        raise HTTPException(404)
+    return site, found
+
+
 def article_look(request: Request) -> ArticleLook:
     """
     Return what a request under an article looks at.
@@ -34,13 +46,11 @@ def article_look(request: Request) -> ArticleLook:
     Raises:
         HTTPException: There is no such article. So nobody can start threads by making addresses up.
     """
-    look = look_of(request)
-    article = look.site.by_slug.get(request.path_params["slug"])
-    if article is None:
-        raise HTTPException(404)
-    thread = look.site.store.thread(article.key)
+    site, article = _article(request)
+    look = site.look(request)
+    thread = site.store.thread(article.key)
     revealed = Revealed.of(request)
-    return ArticleLook(site=look.site, request=request, reader=look.reader, article=article, thread=thread, revealed=revealed)
+    return ArticleLook(site=site, request=request, reader=look.reader, article=article, thread=thread, revealed=revealed)
 
 
 # --- all articles -------------------------------------------------------------------------------------------------------------
@@ -50,7 +60,7 @@ def front(request: Request) -> Response:
     look = look_of(request)
     store = look.site.store
     counts = store.counts(look.site.by_key)  # one call for the whole page
-    latest = _known(look, store.latest(limit=8, reader=look.reader.actor))
+    latest = _known(look.site, store.latest(limit=8, reader=look.reader.actor))
     return look.render("front.html", articles=look.site.articles, counts=counts, latest=latest)
 
 
@@ -60,14 +70,14 @@ def person(request: Request) -> Response:
     id, before = request.path_params["id"], _number(request, "before")
     said = look.site.store.by_person(id, limit=20, before=before, reader=look.reader.actor)
     name = look.name(said[0].comment.author) if said else ""
-    listed = _known(look, said)
+    listed = _known(look.site, said)
     more = said[-1].position if len(said) == 20 else None
     return look.render("person.html", 200 if said or before else 404, id=id, name=name, said=listed, more=more)
 
 
-def _known(look: Look, items: Sequence[FeedItem]) -> list[tuple[Article, FeedItem]]:
+def _known(site: Site, items: Sequence[FeedItem]) -> list[tuple[Article, FeedItem]]:
     """Return the comments with their articles; those of articles that were taken down are left out."""
-    return [(look.site.by_key[item.thread], item) for item in items if item.thread in look.site.by_key]
+    return [(site.by_key[item.thread], item) for item in items if item.thread in site.by_key]
 
 
 def _number(request: Request, name: str) -> int | None:
@@ -177,26 +187,29 @@ async def events(request: Request) -> Response:
 # --- for programs -------------------------------------------------------------------------------------------------------------
 
 
+# The same for everybody: no session is begun here, so caches may keep the answers for a moment.
+
+
 def thread_json(request: Request) -> Response:
     """A page of the thread as the library's own structs; `next` is the `after` of the next."""
-    look = article_look(request)
+    site, article = _article(request)
     query = request.query_params
     order = query.get("order", "oldest")
     if order not in ORDERS:
         raise HTTPException(400, f"The orders are {', '.join(ORDERS)}.")
-    return feeds.json_view(look.thread.view(order=order, after=query.get("after") or None, **PAGE))
+    return feeds.json_view(site.store.thread(article.key).view(order=order, after=query.get("after") or None, **PAGE))
 
 
 def thread_feed(request: Request) -> Response:
-    look = article_look(request)
-    page = look.thread.flat(order="newest", limit=20)
-    entries = [(look.article, comment) for comment in page.comments]
-    return feeds.atom(f"Comments on “{look.article.title}”", _base(request), request.url.path, entries)
+    site, article = _article(request)
+    page = site.store.thread(article.key).flat(order="newest", limit=20)
+    entries = [(article, comment) for comment in page.comments]
+    return feeds.atom(f"Comments on “{article.title}”", _base(request), request.url.path, entries)
 
 
 def latest_feed(request: Request) -> Response:
-    look = look_of(request)
-    entries = [(article, item.comment) for article, item in _known(look, look.site.store.latest(limit=20))]
+    site: Site = request.app.state.site
+    entries = [(article, item.comment) for article, item in _known(site, site.store.latest(limit=20))]
     return feeds.atom("The Weir Courier: latest comments", _base(request), "/feed.atom", entries)
 
 

@@ -275,7 +275,7 @@ def passage_of(look: ArticleLook, form: Form) -> tuple[int, int] | None:
     """
     text = look.article.text
     if form["start"] or form["end"]:
-        start, end = (int(form[name]) if form[name].isascii() and form[name].isdigit() else -1 for name in ("start", "end"))
+        start, end = (int(form[name]) if form[name].isdecimal() and len(form[name]) < 9 else -1 for name in ("start", "end"))
         if form["version"] not in ("", look.article.version):
             raise Refused(409, "The article has changed since. Please mark the passage once more.")
         if not 0 <= start < end <= len(text) or not text[start:end].strip():

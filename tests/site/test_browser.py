@@ -378,6 +378,38 @@ def test_what_arrives_disturbs_nobody(open_page: Any, site: Any, expect: Any):
     expect(area).to_be_focused()
 
 
+def test_an_answer_outlives_what_it_answers(open_page: Any, site: Any, expect: Any):
+    """Whoever is writing an answer keeps it when the comment is taken down meanwhile, and is told when it is sent."""
+    page = listening(open_page(WEIR))
+    to = comment_of(site, "My bees would never")
+    page.locator(f"#reply-{to.id}").click()
+    area = page.locator(f"#first-{to.id}")
+    area.fill("Half a sentence")
+    thread_of(site).remove(to.id, by=NOOR, reason="Bees.")
+    expect(page.locator(f"#b-{to.id}")).to_have_text("This comment is no longer shown.")
+    expect(area).to_have_value("Half a sentence")
+
+
+def test_what_happens_elsewhere_stays_there(open_page: Any, site: Any, expect: Any):
+    """A change to a comment that is not on the page, say on a later one, does not bring it here."""
+    page = listening(open_page(f"{BEES}?order=newest"))
+    first = thread_of(site, BEES).view(limit=1).comments[0].id
+    thread_of(site, BEES).react(first, by="u-x")
+    seen = thread_of(site, BEES).view(order="newest", limit=1).comments[0].id
+    thread_of(site, BEES).react(seen, by="u-x")
+    expect(page.locator(f"#support-{seen}")).to_have_text("I support 1")
+    expect(page.locator(f"#c-{first}")).to_have_count(0)
+
+
+def test_a_person_is_erased(open_page: Any, site: Any, expect: Any):
+    """When somebody's words are erased, they leave the pages that are open."""
+    page = listening(open_page(WEIR))
+    expect(page.get_by_text("I was there on the fifth night")).to_be_visible()
+    site.store.erase_person("u-ann", by=NOOR)
+    expect(page.get_by_text("I was there on the fifth night")).to_have_count(0)
+    expect(page.get_by_text("This comment was erased.")).to_be_visible()
+
+
 def test_what_is_removed_or_held_leaves_the_page(open_page: Any, site: Any, expect: Any):
     """A comment that a moderator takes down vanishes from open pages, and comes back when it is restored."""
     page = listening(open_page(WEIR))

@@ -12,6 +12,7 @@ import pytest
 from threadstore import SPOILER_NOTICE, Actor, ThreadView
 
 WEIR = "/a/lights-over-the-weir"
+NOOR = Actor("staff-noor", "Noor", "moderator")
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -62,6 +63,14 @@ def test_json_shows_nobody_more(visitor: Any, site: Any):
     assert moderator.http.get(f"{WEIR}/thread.json").json()["comments"][2]["body"] is None
 
 
+def test_nobody_is_known_to_a_cache(visitor: Any):
+    """What caches may keep sets no cookie and is the same for everybody."""
+    for url in ("/feed.atom", f"{WEIR}/feed.atom", f"{WEIR}/thread.json"):
+        answer = visitor.http.get(url)
+        assert answer.headers["cache-control"] == "public, max-age=10"
+        assert "set-cookie" not in answer.headers
+
+
 # --- events -------------------------------------------------------------------------------------------------------------------
 
 
@@ -97,6 +106,14 @@ def test_an_event_comes_without_asking(visit: Any, site: Any):
         assert (data["posted"], data["changed"]) == ({two: one}, [])
         thread_of(site).react(one, by="u-x")
         assert listener.next()[1]["changed"] == [one]
+        thread_of(site).lock(by=NOOR)
+        assert listener.next()[1]["article"]
+        thread_of(site).remove(one, by=NOOR)
+        assert listener.next()[1]["changed"] == [one]
+        thread_of(site).restore(one, by=NOOR)
+        assert listener.next()[1]["posted"] == {one: ""}
+        site.store.erase_person("u-jo", by=NOOR)
+        assert listener.next()[1]["everything"]
     assert id < last
 
 

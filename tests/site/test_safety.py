@@ -51,6 +51,31 @@ def test_no_template_marks_anything_as_safe():
         assert not re.search(r"\|\s*safe\b|autoescape\s+false|<script(?! src=)|\sstyle=|\son[a-z]+=\"", source), template.name
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/people/%00",
+        "/people/" + "x" * 3_000,
+        f"{WEIR}/correct?start={'9' * 5_000}&end=1",
+        f"{WEIR}/correct?start=%c2%b2&end=3",
+        f"{WEIR}/parts?c=%00&c={'x' * 2_000}&c=",
+        f"{WEIR}?order=%ff&after=%00",
+        f"{WEIR}?after={'A' * 5_000}",
+        "/people/u-jo?before=99999999999999999999",
+        "/people/u-jo?before=-3",
+        f"{WEIR}/c/{'0' * 8}-0000-7000-8000-{'0' * 12}?x=%",
+        "/sign-in?back=%0d%0aSet-Cookie:x",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/%2e%2e/app.py",
+    ],
+)
+def test_a_strange_address(url: str, visitor: Any):
+    """No address, however strange, breaks anything."""
+    answer = visitor.http.get(url)
+    assert answer.status_code < 500
+    assert "set-cookie: x" not in str(answer.headers).lower()
+
+
 def test_an_attack_in_the_address(visitor: Any):
     """What stands in the address is shown nowhere unescaped."""
     for url in (
@@ -346,4 +371,4 @@ def test_concealed_words_are_in_no_event(visitor: Any):
         with visitor.http.stream("GET", f"{url}/events?since=0") as answer:
             data = next(line for line in answer.iter_lines() if line.startswith("data: "))
         assert [why for why, words in HIDDEN.items() if words in data] == []
-        assert set(json.loads(data.removeprefix("data: "))) == {"posted", "changed", "counts"}
+        assert set(json.loads(data.removeprefix("data: "))) == {"posted", "changed", "article", "everything", "counts"}

@@ -60,6 +60,14 @@ function arrive(comment, isOwn) {
   else byId("arrived").append(comment);
 }
 
+// A comment is no longer shown. Whoever is writing an answer to it keeps what they have written.
+function remove(comment) {
+  if (!comment) return;
+  const box = comment.querySelector(".box");
+  if (!comment.querySelector("form.write")) comment.remove();
+  else if (box) box.textContent = "This comment is no longer shown.";
+}
+
 function apply(html) {
   const parts = new DOMParser().parseFromString(html, "text/html").body;
   let focus = null;
@@ -67,7 +75,7 @@ function apply(html) {
     const data = part.dataset;
     if (data.append) append(byId(data.append), [...part.children]);
     else if (data.arrived !== undefined) arrive(part.firstElementChild, data.arrived === "own");
-    else if (data.gone) byId(data.gone)?.remove();
+    else if (data.gone) remove(byId(data.gone));
     else if (data.say) say(part.textContent, data.say === "alert");
     else if (data.focus) focus = data.focus;
     else if (data.refresh) refresh([...document.querySelectorAll(data.refresh)].map((box) => box.id.slice(2)));
@@ -213,11 +221,15 @@ if (live && "EventSource" in window) {
     source.addEventListener("open", () => document.documentElement.setAttribute("data-listening", ""));
     source.addEventListener("changes", (event) => {
       since = Number(event.lastEventId);
-      const { posted, changed } = JSON.parse(event.data);
-      for (const [id, parent] of Object.entries(posted)) {
+      const told = JSON.parse(event.data);
+      for (const [id, parent] of Object.entries(told.posted)) {
         if (!parent || byId(`c-${parent}`)) waiting.add(id);
       }
-      for (const id of changed) waiting.add(id); // one that was held or removed may come onto the page now
+      const boxes = told.everything ? [...document.querySelectorAll(".box")].map((box) => box.id.slice(2)) : told.changed;
+      for (const id of boxes) {
+        if (byId(`b-${id}`)) waiting.add(id);
+      }
+      if (told.article) waiting.add("article");
       waiting.add("-"); // the counts have changed in any case
       takeIn();
     });
