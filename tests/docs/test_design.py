@@ -46,11 +46,19 @@ def rooms() -> list[str]:
     return re.findall(r"^  (\w+)", drawn, re.MULTILINE)
 
 
+class Running(ast.NodeTransformer):
+    """Takes out what only a type checker reads."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        """Drop ``if TYPE_CHECKING:``."""
+        return None if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" else self.generic_visit(node)
+
+
 def imported_by(room: str) -> set[str]:
-    """Return the rooms from which a room imports."""
+    """Return the rooms from which a room imports when it runs."""
     files = [path] if (path := PACKAGE / f"{room}.py").is_file() else list((PACKAGE / room).glob("*.py"))
     sources = [file.read_text(encoding="utf-8") for file in files]
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    nodes = [node for source in sources for node in ast.walk(Running().visit(ast.parse(source)))]
     found = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     plain = {
         f"threadstore.{name.name}"
