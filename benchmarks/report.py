@@ -224,7 +224,7 @@ PLOTS: Final = {
     "growth-thread": "Fold, replay and import of a whole thread, by comments",
     "growth-page": "Page and post on a hot thread, by comments",
     "growth-memory": "Memory of a hot thread and size of its snapshot, for each comment",
-    "peers": "Operations beside other libraries",
+    "peers": "Operations beside other libraries (logarithmic)",
 }
 _COLOURS: Final = ("#2563a8", "#c2571a", "#3d8b3d", "#8a4fae", "#b3283c", "#6b6b6b", "#0f8f8f")
 _W, _H, _LEFT, _TOP, _RIGHT, _BOTTOM = 760, 400, 70, 40, 210, 50
