@@ -31,7 +31,7 @@ __all__ = ["ORDERS", "PAGE", "Look", "Passage"]
 #: The orders that the page offers, as the library calls them and as a reader reads them.
 ORDERS: Final = {"oldest": "Oldest", "newest": "Newest", "top": "Most supported", "best": "Best"}
 #: How much of a thread one page shows; `rows` bounds it whatever the thread looks like.
-PAGE: Final = {"limit": 20, "replies": 3, "depth": 4, "rows": 80}
+PAGE: Final[dict[str, Any]] = {"limit": 20, "replies": 3, "depth": 4, "rows": 80}
 
 _COOKIE: Final = "revealed"
 _MAX_REVEALED: Final = 120  # so that the cookie stays below what browsers keep
@@ -236,4 +236,4 @@ class ArticleLook(Look):
             yield start, [passage for passage in cut if passage.text]
 
 
-PAGE_OF_ONE: Final = {name: PAGE[name] for name in ("replies", "depth", "rows")}
+PAGE_OF_ONE: Final[dict[str, Any]] = {name: PAGE[name] for name in ("replies", "depth", "rows")}

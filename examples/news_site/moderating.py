@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from news_site.reading import article_look, look_of
 from news_site.safety import Form, Refused, way_back
 from news_site.writing import Act, changed, comment_id, form_of, slot_form
 from threadstore import Actor, StoredThread
-from threadstore.events import text_fields
+from threadstore.events import Outcome, text_fields
 
 __all__ = ["routes"]
 
@@ -89,9 +90,12 @@ def unlock(look: ArticleLook, form: Form) -> Response:
     return look.redirect(look.article.url + "#comments")
 
 
+_OUTCOMES: Final[dict[str, Outcome]] = {"accepted": "accepted", "declined": "declined", "reopened": "reopened"}
+
+
 def decide(look: ArticleLook, form: Form) -> Response:
-    outcome = form["outcome"]
-    if outcome not in ("accepted", "declined", "reopened"):
+    outcome = _OUTCOMES.get(form["outcome"])
+    if outcome is None:
         raise Refused(422, "A correction is accepted, declined or reopened.")
     look.thread.decide_correction(comment_id(look), outcome, by=look.reader.actor, note=form["note"].strip())
     return look.redirect(way_back(form, look.article.url).partition("#")[0] + "#corrections")

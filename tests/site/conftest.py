@@ -287,6 +287,22 @@ def moderator(visit: Callable[[], Visitor]) -> Visitor:
     return visit().sign_in("noor")
 
 
+@pytest.fixture
+def came_up() -> Callable[[Any, str], tuple[str, str]]:
+    """Return what waits for the program, and returns what it printed and its front page."""
+
+    def wait(program: Any, url: str) -> tuple[str, str]:
+        printed = ""
+        while f"The site is at {url}/" not in printed:
+            assert (line := program.stdout.readline()), program.stderr.read()
+            printed += line
+        transport = httpx.HTTPTransport(retries=8)  # refused connections, at growing distances
+        with httpx.Client(transport=transport, timeout=30) as client:
+            return printed, client.get(url).text
+
+    return wait
+
+
 # --- a real browser -----------------------------------------------------------------------------------------------------------
 
 _INSTALL = "Chromium and Playwright are needed: apt-get install chromium; pip install playwright"
