@@ -80,7 +80,8 @@ def keep(store: ThreadStore, other: ThreadStore) -> None:
     """Use what concerns all threads."""
     assert_type(store.threads(), Iterator[str])
     assert_type(store.counts(["a"])["a"].total, int)
-    assert_type(store.queue(), tuple[QueueView, ...])
+    assert_type(store.overview(limit=10).threads[0].title, str)
+    assert_type(store.queue(threads=10, after=None), tuple[QueueView, ...])
     assert_type(store.latest(), tuple[FeedItem, ...])
     assert_type(store.by_person("u-17"), tuple[FeedItem, ...])
     assert_type(store.subscribe(after=0, timeout=1.0), Iterator[Record])
