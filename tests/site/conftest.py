@@ -294,7 +294,8 @@ def came_up() -> Callable[[Any, str], tuple[str, str]]:
     def wait(program: Any, url: str) -> tuple[str, str]:
         printed = ""
         while f"The site is at {url}/" not in printed:
-            assert (line := program.stdout.readline()), program.stderr.read()
+            line = program.stdout.readline()
+            assert line, program.stderr.read()
             printed += line
         transport = httpx.HTTPTransport(retries=8)  # refused connections, at growing distances
         with httpx.Client(transport=transport, timeout=30) as client:
