@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from threadstore.codec import encode
 from threadstore.errors import ConflictingEvent, StoreClosed, StoreError, StoreUnavailable
 from threadstore.events import Erasure, Event, UnknownEvent, redact
+from threadstore.heads import Heads, head
 from threadstore.logs.batch import check_expected
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import ANY, Append, Appended, EventLog, Record, Revision, Snapshot
@@ -103,6 +104,38 @@ class ReadsAsItGoes(Mutant):
     def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
         self.position()  # raises if closed
         return iter(self._records) if after == 0 and limit is None else super().read_all(after=after, limit=limit)
+
+
+class BeginsHeadsAnew(Mutant):
+    """Tells all heads, wherever one begins."""
+
+    def heads(self, thread: str, *, after: int = 0) -> Heads:
+        return super().heads(thread)
+
+
+class FetchesUpToTheLast(Mutant):
+    """Gives everything between the first and the last that was asked for."""
+
+    def fetch(self, thread: str, revisions: Sequence[int]) -> Iterator[Record]:
+        return super().fetch(thread, range(min(revisions, default=1), max(revisions, default=0) + 1))
+
+
+class KeepsHeads(Mutant):
+    """Makes a head when an event comes, and never again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heads: dict[str, bytes] = {}
+
+    def heads(self, thread: str, *, after: int = 0) -> Heads:
+        records = list(self.read(thread, after=after))
+        return Heads([record.revision for record in records], b"".join(self._heads[record.event.id] for record in records))
+
+    def append(self, thread: str, events: Sequence[Event], **options: Any) -> Appended:
+        answer = super().append(thread, events, **options)
+        for event in events:
+            self._heads.setdefault(event.id, head(event))
+        return answer
 
 
 class FindsInAnyCase(Mutant):
@@ -349,6 +382,9 @@ MUTANTS: list[tuple[Callable[[], Any], Check]] = [
     (ForgetsTheLimit, contract.reading_starts_after_a_place),
     (ReadsOneChunk, contract.a_long_log_is_read_in_full),
     (ReadsAsItGoes, contract.an_iterator_shows_the_moment_of_its_call),
+    (BeginsHeadsAnew, contract.heads_say_what_the_events_say),
+    (FetchesUpToTheLast, contract.records_are_fetched_by_their_revisions),
+    (KeepsHeads, contract.an_erasure_takes_names_out_of_heads),
     (FindsInAnyCase, contract.an_event_is_found_by_its_id),
     (ListsThreadsByName, contract.threads_come_in_the_order_of_their_first_events),
     (ComparesWithoutCase, contract.threads_do_not_mix),

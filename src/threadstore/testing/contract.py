@@ -30,6 +30,7 @@ from typing import Any, Final
 from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, StoreClosed, WrongRevision
 from threadstore.events import Actor, CommentErased, CommentPosted, Erasure, Event, PersonErased, ThreadDescribed, redact
+from threadstore.heads import head
 from threadstore.ids import make_id
 from threadstore.logs.protocol import ANY, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
 
@@ -202,6 +203,42 @@ def an_iterator_shows_the_moment_of_its_call(log: EventLog, reopen: Reopen) -> N
     log.append("u", _posts(1, start=_MANY + 4, thread="u"))
     found = [sum(1 for _ in iterator) for iterator in (reading, reading_all, started, threads)]
     _equal(found, [_MANY, _MANY, _MANY - 1, 1], "how much the iterators give")
+
+
+def heads_say_what_the_events_say(log: EventLog, reopen: Reopen) -> None:
+    """`heads` gives the head of each event that `read` gives, in its order, with its revision, and from `after` on."""
+    answers = [CommentPosted(id=_id(9), thread="t", actor=_BOB, parent=_id(1), body=""), _post(8, by=None)]
+    others = [
+        ThreadDescribed(id=_id(7), thread="t", title="a title"),
+        CommentPosted(id=_id(6), thread="t", spoiler=True, body=""),
+    ]
+    log.append("t", [*_posts(2), *answers])
+    log.append("u", _posts(2, start=3, thread="u"))
+    log.append("t", [*others, *_posts(_MANY, start=10)])
+    with closing(reopen(log)) as log:
+        for thread in ("t", "u", "nobody's"):
+            for after in (0, 1, 3, 6, _MANY, 2 * _MANY):
+                told = [(record.revision, head(record.event)) for record in log.read(thread, after=after)]
+                found = log.heads(thread, after=after)
+                _equal(list(found.revisions), [revision for revision, _ in told], f"the revisions in {thread!r} after {after}")
+                _hold(
+                    found.heads == b"".join(said for _, said in told),
+                    f"the heads in {thread!r} after {after} should be the events'",
+                )
+
+
+def records_are_fetched_by_their_revisions(log: EventLog, reopen: Reopen) -> None:
+    """`fetch` gives the very records that `read` gives, in any order: those of these revisions that there are, and no others."""
+    log.append("t", _posts(_MANY))
+    log.append("u", _posts(3, start=_MANY + 1, thread="u"))
+    records = list(log.read("t"))
+    asked: list[list[int]] = [[], [1], [_MANY], [7, 3, 5], [2, _MANY + 1], [99_999], list(range(_MANY, 0, -1)), [3, 3]]
+    for revisions in asked:
+        wanted = [record for record in records if record.revision in set(revisions)]
+        found = sorted(log.fetch("t", revisions), key=lambda record: record.revision)
+        _equal(found, wanted, f"what is fetched of {revisions!r:.80}")
+    _equal([record.position for record in log.fetch("u", [2, 4])], [_MANY + 2], "the position of what is fetched of another")
+    _equal(list(log.fetch("nobody's", [1])), [], "what is fetched of a thread without events")
 
 
 def an_event_is_found_by_its_id(log: EventLog, reopen: Reopen) -> None:
@@ -463,6 +500,20 @@ def an_erasure_takes_the_texts_out(log: EventLog, reopen: Reopen) -> None:
     _equal(_places(log.read_all()), places, "the places")
 
 
+def an_erasure_takes_names_out_of_heads(log: EventLog, reopen: Reopen) -> None:
+    """What is absorbed is redacted in `heads` and for `fetch` as well, whether it was there or comes later."""
+    known, later = [_post(1), _post(2, by=_BOB)], [_post(4), _post(5, by=_BOB)]
+    log.append("t", known)
+    log.redact("t", [Erasure(comment=_id(1)), Erasure(comment=_id(4))])
+    log.append("t", later)
+    wanted = [redact(known[0]), known[1], redact(later[0]), later[1]]
+    with closing(reopen(log)) as log:
+        _equal(log.heads("t").heads, b"".join(map(head, wanted)), "the heads")
+        found = sorted(log.fetch("t", [1, 2, 3, 4]), key=lambda record: record.revision)
+        _equal(_events(found), wanted, "the events fetched")
+        _hold(head(known[0]) != head(wanted[0]), "a redacted event should have a head without a name")
+
+
 def erasing_again_changes_nothing(log: EventLog, reopen: Reopen) -> None:
     """The second time there is nothing left to redact, together with others or not, and after reopening too."""
     log.append("t", [_post(1), _post(2, by=_BOB)])
@@ -705,6 +756,8 @@ def a_closed_log_says_so(log: EventLog, reopen: Reopen) -> None:
         "read": lambda: log.read("t"),
         "read_all": log.read_all,
         "find": lambda: log.find(_id(1)),
+        "heads": lambda: log.heads("t"),
+        "fetch": lambda: list(log.fetch("t", [1])),
         "threads": log.threads,
         "revision": lambda: log.revision("t"),
         "position": log.position,
@@ -727,6 +780,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     reading_starts_after_a_place,
     a_long_log_is_read_in_full,
     an_iterator_shows_the_moment_of_its_call,
+    heads_say_what_the_events_say,
+    records_are_fetched_by_their_revisions,
     an_event_is_found_by_its_id,
     threads_come_in_the_order_of_their_first_events,
     threads_do_not_mix,
@@ -744,6 +799,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     no_position_shows_before_a_smaller_one,
     what_was_appended_survives,
     an_erasure_takes_the_texts_out,
+    an_erasure_takes_names_out_of_heads,
     erasing_again_changes_nothing,
     an_erasure_is_remembered,
     an_append_erases_in_the_same_step,
