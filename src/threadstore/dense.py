@@ -132,12 +132,14 @@ class DenseThread(Thread):
         self.columns, rest = Columns.build(self._rules, rows)
         self._dense = DenseOutline(self, self.columns)
         self._last_post = self.columns.last_id()
+        former, self.revision, self.unreadable = self.revision, 0, 0
         if rows.revisions:
             ids = [rows.heads[place : place + 16] for place in range(0, len(rows.heads), SIZE)]
             self.latest, self.earliest = from_bytes(max(ids)), from_bytes(min(ids))
             self.revision = rows.revisions[-1]
             self.unreadable = self.revision - len(rows.revisions)
             self.changes += len(ids)
+        self.miss(former)  # what was left out may have been the last
         for event in self.at_all(rest):
             self._apply_cells(event)
 

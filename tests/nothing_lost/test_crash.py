@@ -165,8 +165,8 @@ MUTANTS = (
     Mutant(
         "positions are counted anew",
         LOG,
-        "SELECT max(({_POSITION}), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)),",
-        "SELECT 1 + max(({_POSITION}), 0),",
+        "    SELECT ({_GIVEN}),\n",
+        "    SELECT 1 + max(({_POSITION}), 0),\n",
         {"way": "statement", "kills": 60},
     ),
 )

@@ -101,17 +101,19 @@ _LAST_THREAD: Final = "SELECT max(id) FROM threads"
 _FIND: Final = """
     SELECT position, e.revision, crc, data, coalesce(CAST(key AS BLOB), x'')
     FROM events AS e JOIN threads AS t ON t.id = e.thread WHERE e.id = ?"""
-# A counter that is damaged must neither hide events nor give a revision again.
-_REVISION: Final = """
-    SELECT max(t.revision, coalesce((SELECT max(e.revision) FROM events AS e WHERE e.thread = t.id), 0))
-    FROM threads AS t WHERE key = ?"""
 _POSITION: Final = "SELECT coalesce(max(position), 0) FROM events"
+# The last position ever given: the rule of AUTOINCREMENT (sqlite.org/autoinc.html).
+_GIVEN: Final = f"SELECT max(({_POSITION}), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0))"
+# A counter that is damaged must neither hide events nor give a revision again, nor one beyond what all threads can have together.
+_REVISION: Final = f"""
+    SELECT min(({_GIVEN}), max(coalesce(CAST(t.revision AS INTEGER), 0),
+        coalesce(CAST((SELECT max(e.revision) FROM events AS e WHERE e.thread = t.id) AS INTEGER), 0)))
+    FROM threads AS t WHERE key = ?"""
 
 # --- appending
 _KNOWN: Final = "SELECT id, position, data FROM events WHERE id IN "
-# The last position ever given: the rule of AUTOINCREMENT (sqlite.org/autoinc.html).
 _STANDING: Final = f"""
-    SELECT max(({_POSITION}), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)),
+    SELECT ({_GIVEN}),
         (SELECT id FROM threads WHERE key = ?), coalesce(({_REVISION}), 0),
         EXISTS (SELECT 1 FROM erasures WHERE thread = ?), (SELECT coalesce(max(rowid), 0) FROM erasures)"""
 # Neither returns rows: a statement that writes and is not read to its end would stand in the way of every later commit.
@@ -146,10 +148,12 @@ _SUMMARIES: Final = """
     SELECT key, s.revision, waiting, fingerprint, crc, state FROM threads AS t JOIN summaries AS s ON s.thread = t.id
     WHERE s.revision = t.revision AND fingerprint = ? AND key IN """
 _RECENT: Final = """
-    SELECT key, latest FROM summaries AS s JOIN threads AS t ON t.id = s.thread
-    WHERE latest < ? ORDER BY latest DESC LIMIT ?"""
+    SELECT coalesce(CAST(key AS BLOB), x''), latest FROM summaries AS s JOIN threads AS t ON t.id = s.thread
+    WHERE latest < ? AND typeof(latest) = 'blob' AND length(latest) = 16 ORDER BY latest DESC LIMIT ?"""
 _WAITING: Final = """
-    SELECT key, CASE WHEN s.revision = t.revision AND fingerprint = ?1 THEN waiting ELSE x'' END AS since
+    SELECT coalesce(CAST(key AS BLOB), x''),
+        CASE WHEN s.revision = t.revision AND fingerprint = ?1 AND length(waiting) = 16 THEN CAST(waiting AS BLOB) ELSE x'' END
+        AS since
     FROM threads AS t LEFT JOIN summaries AS s ON s.thread = t.id
     WHERE (s.revision = t.revision AND fingerprint = ?1 AND waiting = x'') IS NOT TRUE ORDER BY since, t.id"""
 _NO_SUMMARY: Final = checksum(0, b"", "", b"")
@@ -458,11 +462,13 @@ class SqliteLog(EventLog):
     def recent(self, *, before: str = "", limit: int = 100) -> Sequence[tuple[str, str]]:
         """Return threads as the protocol says. Complexity: O(log threads + limit)."""
         bound = to_bytes(before) if before else _BEYOND
-        return [(key, from_bytes(latest)) for key, latest in self._all(_RECENT, (bound, check_limit(limit)))]
+        rows = self._all(_RECENT, (bound, check_limit(limit)))
+        return [(_thread_of(key)[0], from_bytes(latest)) for key, latest in rows]
 
     def waiting(self, fingerprint: str) -> Sequence[tuple[str, str]]:
         """Return threads as the protocol says. Complexity: O(threads), one statement."""
-        return [(key, from_bytes(since) if since else "") for key, since in self._all(_WAITING, (fingerprint,))]
+        rows = self._all(_WAITING, (fingerprint,))
+        return [(_thread_of(key)[0], from_bytes(since) if since else "") for key, since in rows]
 
     # --- the whole ------------------------------------------------------------------------------------------------------------
 
