@@ -106,6 +106,10 @@ class Look:
 
     # --- what templates ask ---------------------------------------------------------------------------------------------------
 
+    def local(self, url: str) -> str:
+        """Return the address in a thread's description if it is an article's of this site, else that of the front page."""
+        return url if url.removeprefix("/a/") in self.site.by_slug else "/"
+
     @staticmethod
     def iso(ms: int) -> str:
         return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

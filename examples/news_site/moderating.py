@@ -26,6 +26,8 @@ from threadstore.events import Outcome, text_fields
 __all__ = ["routes"]
 
 _HISTORY = 200
+_ITEMS = 20
+_THREADS = 20
 
 
 def _only_moderators(look: Look) -> None:
@@ -34,12 +36,22 @@ def _only_moderators(look: Look) -> None:
 
 
 def queue(request: Request) -> Response:
-    """What waits, over all articles."""
+    """What waits, over all articles; those that have waited longest first."""
     look = look_of(request)
     _only_moderators(look)
     known = look.site.by_key
-    waiting = [(known[page.thread], page) for page in look.site.store.queue(limit=50) if page.thread in known]
-    return look.render("queue.html", waiting=waiting)
+    pages = look.site.store.queue(limit=_ITEMS, threads=_THREADS, after=request.query_params.get("after") or None)
+    waiting = [(known[page.thread], page) for page in pages if page.thread in known]
+    more = pages[-1].items[0].since if len(pages) == _THREADS else None
+    return look.render("queue.html", waiting=waiting, more=more)
+
+
+def overview(request: Request) -> Response:
+    """All conversations, those first in which something has happened last."""
+    look = look_of(request)
+    _only_moderators(look)
+    page = look.site.store.overview(limit=_THREADS, after=request.query_params.get("after") or None)
+    return look.render("overview.html", page=page)
 
 
 def history(request: Request) -> Response:
@@ -129,6 +141,7 @@ def routes() -> list[Route]:
     }
     found = [
         Route("/moderation", queue),
+        Route("/moderation/conversations", overview),
         Route("/a/{slug}/history", history),
         Route("/a/{slug}/c/{id:uuid}/history", history),
         Route("/a/{slug}/lock", form_of(lock), methods=["POST"]),

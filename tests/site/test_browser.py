@@ -600,7 +600,7 @@ def test_a_phone(url: str, open_page: Any):
 def test_a_phone_of_a_moderator(open_page: Any, site: Any):
     """The queue and the history fit a phone as well."""
     page = sign_in(open_page(viewport={"width": 320, "height": 640}, is_mobile=True), "Noor")
-    for url in ("/moderation", WEIR, f"{WEIR}/history"):
+    for url in ("/moderation", "/moderation/conversations", WEIR, f"{WEIR}/history"):
         page.goto(url)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, url
 
@@ -713,7 +713,7 @@ def test_no_barriers(scheme: str, open_page: Any, site: Any, expect: Any):
     expect(page.get_by_role("dialog")).to_be_visible()
     found["the dialog"] = barriers(page)
     sign_in(page, "Noor")
-    for url in ("/moderation", WEIR, f"{WEIR}/history"):
+    for url in ("/moderation", "/moderation/conversations", WEIR, f"{WEIR}/history"):
         page.goto(url)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         found[f"{url}, as a moderator"] = barriers(page)

@@ -42,6 +42,33 @@ def test_the_queue_is_over_all_articles(moderator: Any):
         assert words in text
 
 
+def test_the_queue_page_by_page(moderator: Any, site: Any, monkeypatch: pytest.MonkeyPatch):
+    """A long queue goes on where the page before ended."""
+    from news_site import moderating
+
+    monkeypatch.setattr(moderating, "_THREADS", 1)
+    first = moderator.get("/moderation")
+    assert "You are all fools" in first.text
+    assert "Cheap watches" not in first.text
+    more = next(link for link in first.links if link.startswith("/moderation?after="))
+    assert "Cheap watches" in moderator.get(more).text
+
+
+def test_all_conversations(moderator: Any, visit: Any, site: Any, monkeypatch: pytest.MonkeyPatch):
+    """Moderators see every conversation with its counts, the one that was busy last first, page by page."""
+    from news_site import moderating
+
+    visit().say("Fresh from the weir.")
+    page = moderator.get("/moderation/conversations")
+    assert page.text.index("Lights over the weir") < page.text.index("Bees on the council roof closed 26")
+    assert "Lights over the weir 10 3 1 0 1" in page.text
+    monkeypatch.setattr(moderating, "_THREADS", 2)
+    first = moderator.get("/moderation/conversations")
+    more = next(link for link in first.links if "?after=" in link)
+    assert "Lights over the weir" not in moderator.get(more).text
+    visit().get("/moderation/conversations", status=403)
+
+
 @pytest.mark.parametrize("account", ["", "ann", "wim"])
 def test_the_queue_is_for_moderators(account: str, visitor: Any):
     """Readers and editors are told to sign in as moderators, and see nothing of it."""
