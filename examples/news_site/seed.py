@@ -30,12 +30,13 @@ LAYLA = Actor("u-layla", "ليلى")
 SAMI = Actor("u-sami", "سامي")
 
 _POLICY = Policy(report_threshold=3)
-_STEP = 9 * 60_000
+_STEP = 15 * 60_000
+_STEPS = 190
 
 
 def seed(target: str | os.PathLike[str], now: int) -> None:
     """Fill a new store; *now* is in Unix milliseconds, and everything happens in the two days before."""
-    clock = count(now - 150 * _STEP, _STEP)
+    clock = iter(range(now - _STEPS * _STEP, now, _STEP))  # each look at it takes a quarter of an hour, and none leads beyond now
     with threadstore.open(target, policy=_POLICY, durability="normal", now=clock.__next__) as store:
         for article in ARTICLES:
             thread = store.thread(article.key)

@@ -74,3 +74,16 @@ def test_the_library_of_the_map():
 
     for owner, name in links(r"`(store|thread)\.(\w+)"):
         assert hasattr({"store": threadstore.ThreadStore, "thread": threadstore.StoredThread}[owner], name), name
+
+
+def test_the_conversations_are_of_the_past(tmp_path: Path):
+    """What is made up happened within two days, and nothing of it is still to come."""
+    import threadstore
+    from news_site.seed import seed
+    from threadstore.ids import time_of
+
+    now = 1_777_800_000_000
+    seed(tmp_path / "news.db", now)
+    with threadstore.open(tmp_path / "news.db") as store:
+        moments = [time_of(event.id) for event in store.export()]
+    assert now - 48 * 3_600_000 <= min(moments) < max(moments) <= now
