@@ -22,10 +22,10 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, compress, count, islice, repeat
-from operator import eq, ge
-from typing import Final, Self
+from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate, compress, islice, repeat
+from operator import add, eq, ge, mul, ne, rshift, sub
+from typing import Final, NamedTuple, Self
 
 from threadstore.heads import (
     EDIT,
@@ -44,19 +44,18 @@ from threadstore.heads import (
 )
 from threadstore.ids import is_id, to_bytes
 from threadstore.policy import Rules
-from threadstore.runs import Pairs
+from threadstore.reactions import CODE_BITS, Reactions
 
 __all__ = ["TOP", "Columns"]
 
 #: The parent of a top-level comment.
 TOP: Final = -1
+_NOT_HERE: Final = -2
 
-_ACTOR_BITS: Final = 27
-_CODE_BITS: Final = 5
-_RANK_SHIFT: Final = _ACTOR_BITS + _CODE_BITS
-_MOST_ACTORS: Final = 1 << _ACTOR_BITS
-#: The lowest bit of a code says that the reaction was withdrawn.
-_CODES: Final = 1 << _CODE_BITS
+#: The rank of the first comment of somebody who has not said anything.
+_NEVER: Final = (1 << 32) - 1
+#: The numbers of speakers who are not their actors begin here, and go down.
+_OTHER: Final = (1 << 32) - 1
 _FIRST_REACTION: Final = reaction_code(WORDS[0], given=True)
 
 
@@ -65,11 +64,6 @@ def _big_endian(data: bytes) -> array[int]:
     if sys.byteorder == "little":
         words.byteswap()
     return words
-
-
-def _table(codes: Iterable[int]) -> bytes:
-    """Return what turns kinds into whether they are among *codes*, for `bytes.translate`."""
-    return bytes(code in codes for code in set(codes) and range(256))
 
 
 class Columns:
@@ -83,10 +77,13 @@ class Columns:
     __slots__ = (
         "_codes",
         "_first_kid",
+        "_first_use",
         "_high",
         "_kids",
         "_low",
         "_more_kids",
+        "_name",
+        "_others",
         "actors",
         "edits",
         "parent",
@@ -94,7 +91,6 @@ class Columns:
         "revision",
         "rules",
         "speaker",
-        "speakers",
         "top_count",
         "votes",
     )
@@ -113,16 +109,17 @@ class Columns:
         self.parent = array("i")
         #: Where the fact is in the log; 0 for a placeholder.
         self.revision = array("I")
-        #: Who said it under which name: an index of `speakers`.
+        #: Who said it under which name: the actor's number, or one of `_others`.
         self.speaker = array("I")
         #: Each actor's number by hash; anonymous is 0.
         self.actors: dict[bytes, int] = {NO_ID: 0}
-        #: (actor, name hash) -> (number, rank of the first comment).
-        self.speakers: dict[tuple[int, int], tuple[int, int]] = {}
+        #: By an actor's number: the hash of the name that they posted under first, and the rank of the first comment under it.
+        self._name, self._first_use = array("Q", [0]), array("I", [_NEVER])
+        #: Who posted under another name than that: number -> actor, name, first rank.
+        self._others: dict[int, tuple[int, int, int]] = {}
         #: How many reactions of each kind that counts, by rank.
         self.votes: dict[str, array[int]] = {}
-        #: (rank, actor, code) -> revision, each actor's last word on each kind.
-        self.reactions = Pairs(array("Q"), array("I"))
+        self.reactions = Reactions()
         #: The revisions of an edited comment's edits, the current text's last.
         self.edits: dict[int, tuple[int, ...]] = {}
         self._kids, self._first_kid = array("I"), array("I", [0])
@@ -134,16 +131,19 @@ class Columns:
 
     @property
     def nbytes(self) -> int:
-        """How much memory they take, roughly."""
-        rows = sum(column.itemsize for column in (self._high, self._low, self.parent, self.revision, self.speaker, self._kids))
-        rows += 4 + 4 * len(self.votes)
-        return (
-            rows * len(self)
-            + 12 * len(self.reactions)
-            + 150 * len(self.actors)
-            + 200 * len(self.speakers)
-            + 200 * len(self.edits)
+        """How much memory they take, roughly. Complexity: O(kinds)."""
+        rows = (
+            self._high,
+            self._low,
+            self.parent,
+            self.revision,
+            self.speaker,
+            self._kids,
+            self._first_kid,
+            *self.votes.values(),
         )
+        many = sum(row.itemsize * len(row) for row in rows) + self.reactions.nbytes
+        return many + 160 * len(self.actors) + 200 * (len(self._others) + len(self.edits) + len(self._more_kids))
 
     # --- building -------------------------------------------------------------------------------------------------------------
 
@@ -155,73 +155,78 @@ class Columns:
         Complexity: O(n log n), O(n) if they came in the order of their ids.
         """
         columns = cls(rules)
-        rest = columns._fill(rows)
+        rest = columns._fill(_Reading(rows))
         return columns, rest
 
-    def _fill(self, rows: Heads) -> list[int]:
-        revisions, heads = rows
-        kinds = heads[KIND::SIZE]
-        places = range(0, len(heads), SIZE)
-        is_post = kinds.translate(_table({POST}))
-        at = list(compress(places, is_post))
-        ids = [heads[place : place + 16] for place in at]
-        parents = [heads[place + 16 : place + 32] for place in at]
-        if any(map(ge, parents, ids)):
-            return self._fill(_without_void(rows, at))
-        missing = sorted(set(parents).difference(ids, (NO_ID,)))
-        index = self._number(ids, parents, list(compress(revisions, is_post)), missing)
-        self._name(
-            [heads[place + 32 : place + 48] for place in at],
-            list(compress(memoryview(heads).cast("Q")[NAME // 8 :: SIZE // 8], is_post)),
-            ids,
-            index,
-        )
-        rest = list(compress(revisions, kinds.translate(_table(set(range(256)) - {POST, EDIT} - self._codes.keys()))))
+    def _fill(self, rows: _Reading) -> list[int]:
+        posts = rows.of({POST})
+        ids, parents = posts.ids(0), posts.ids(2)
+        if any(map(ge, parents.words, ids.words)) and (void := _void(ids, parents)):
+            return self._fill(rows.without([posts.places()[place] for place in void]))
+        index = self._number(ids, parents, posts.revisions())
+        self._say(posts, ids, index)
         self._link()
-        rest += self._fill_reactions(rows, kinds, places, index)
-        rest += self._fill_edits(rows, kinds, places, index)
+        rest = rows.of(set(range(256)) - {POST, EDIT} - self._codes.keys()).revisions()
+        rest += self._fill_reactions(rows.of(self._codes.keys()), index)
+        rest += self._fill_edits(rows.of({EDIT}), index)
         return sorted(rest)
 
-    def _number(self, ids: list[bytes], parents: list[bytes], revisions: list[int], missing: list[bytes]) -> dict[bytes, int]:
-        """Give each comment and each placeholder its rank, and return the ranks by id."""
-        every = ids + missing
-        order = sorted(range(len(every)), key=every.__getitem__)
-        in_order = [every[number] for number in order]
-        words = _big_endian(b"".join(in_order))
-        self._high, self._low = words[0::2], words[1::2]
-        index = dict(zip(in_order, count()))
-        index[NO_ID] = TOP
-        above = parents + [NO_ID] * len(missing)
-        self.parent = array("i", map(index.__getitem__, map(above.__getitem__, order)))
-        del index[NO_ID]
-        where = revisions + [0] * len(missing)
-        self.revision = array("I", map(where.__getitem__, order))
+    def _number(self, ids: _Ids, parents: _Ids, revisions: list[int]) -> _Index:
+        """Give each comment and each placeholder its rank."""
+        words, lows, above, places = ids.words, ids.lows, parents, revisions
+        missing = sorted(_missing(ids, parents))
+        if missing:
+            words, lows = words + [word for word, _ in missing], lows + [low for _, low in missing]
+            above = _Ids(parents.words + [0] * len(missing), parents.lows + [0] * len(missing))
+            places = revisions + [0] * len(missing)
+        if missing or any(map(ge, words, islice(words, 1, None))):
+            order = sorted(range(len(words)), key=words.__getitem__)
+            if len(set(words)) < len(words):
+                order = sorted(order, key=list(zip(words, lows, strict=True)).__getitem__)
+            words, lows, places = ([column[place] for place in order] for column in (words, lows, places))
+            above = _Ids([above.words[place] for place in order], [above.lows[place] for place in order])
+        self._high, self._low, self.revision = array("Q", words), array("Q", lows), array("I", places)
+        index = _Index(words, lows)
+        self.parent = array("i", index.ranks(above))
         return index
 
-    def _name(self, actors: list[bytes], names: list[int], ids: list[bytes], index: dict[bytes, int]) -> None:
+    def _numbers(self, hashes: _Ids) -> list[int]:
+        """Return the numbers of the actors, who get new ones where they have none."""
+        lows = dict(zip(hashes.words, hashes.lows, strict=True))
+        if any(map(ne, hashes.lows, map(lows.__getitem__, hashes.words))):  # two begin alike
+            keys = [_hash(pair) for pair in zip(hashes.words, hashes.lows, strict=True)]
+            numbers = [self.actors.setdefault(key, len(self.actors)) for key in keys]
+        else:
+            known = {pair[0]: self.actors.setdefault(_hash(pair), len(self.actors)) for pair in lows.items()}
+            numbers = list(map(known.__getitem__, hashes.words))
+        new = len(self.actors) - len(self._name)
+        self._name.extend(repeat(0, new))
+        self._first_use.extend(repeat(_NEVER, new))
+        return numbers
+
+    def _say(self, posts: _Rows, ids: _Ids, index: _Index) -> None:
         """Note who said what."""
-        self._number_actors(actors)
-        said = list(zip(map(self.actors.__getitem__, actors), names, strict=True))
-        ranks = list(map(index.__getitem__, ids))
-        # Of several under one key the last stays: that with the smallest rank, if the larger ones come first.
+        ranks, names, actors = index.ranks(ids), posts.column(NAME // 8), self._numbers(posts.ids(4))
         if any(map(ge, ranks, islice(ranks, 1, None))):
             order = sorted(range(len(ranks)), key=ranks.__getitem__)
-            said, ranks = [said[number] for number in order], [ranks[number] for number in order]
-        first = dict(zip(reversed(said), reversed(ranks)))
-        self.speakers = {key: (number, first[key]) for number, key in enumerate(first)}
-        numbers = {key: number for key, (number, _) in self.speakers.items()}
-        self.speaker = array("I", bytes(4 * len(self.parent)))
+            ranks, names, actors = ([column[place] for place in order] for column in (ranks, names, actors))
+        # Of several under one key the last stays: that with the smallest rank, if the larger ones come first.
+        first = dict(zip(reversed(actors), reversed(range(len(ranks))), strict=True))
+        for actor, place in first.items():
+            self._name[actor], self._first_use[actor] = names[place], ranks[place]
+        speakers = actors
+        if any(map(ne, names, map(self._name.__getitem__, actors))):
+            others = dict[tuple[int, int], int]()
+            speakers = list(actors)
+            for place, (actor, name) in enumerate(zip(actors, names, strict=True)):
+                if name != self._name[actor]:
+                    speakers[place] = others.setdefault((actor, name), _OTHER - len(others))
+                    self._others.setdefault(speakers[place], (actor, name, ranks[place]))
         if len(ranks) == len(self.parent):
-            self.speaker = array("I", map(numbers.__getitem__, said))
+            self.speaker = array("I", speakers)
         else:
-            for rank, key in zip(ranks, said, strict=True):
-                self.speaker[rank] = numbers[key]
-
-    def _number_actors(self, actors: Iterable[bytes]) -> None:
-        new = dict.fromkeys(actors)
-        for known in self.actors:
-            new.pop(known, None)
-        self.actors.update(zip(new, count(len(self.actors))))
+            said = dict(zip(ranks, speakers, strict=True))
+            self.speaker = array("I", map(said.get, range(len(self.parent)), repeat(0)))
 
     def _link(self) -> None:
         """Say which replies each comment has."""
@@ -232,62 +237,45 @@ class Columns:
         counts = Counter(parent)
         self._first_kid = array("I", accumulate(map(counts.get, range(len(parent)), repeat(0)), initial=0))
 
-    def _fill_reactions(self, rows: Heads, kinds: bytes, places: range, index: dict[bytes, int]) -> list[int]:
+    def _fill_reactions(self, rows: _Rows, index: _Index) -> list[int]:
         """Take in the reactions; return the revisions of those to nothing that is here."""
-        revisions, heads = rows
-        is_reaction = kinds.translate(_table(self._codes.keys()))
-        at = list(compress(places, is_reaction))
-        where = list(compress(revisions, is_reaction))
-        codes = list(compress(kinds, is_reaction))
-        ranks = [index.get(heads[place + 16 : place + 32], TOP) for place in at]
-        here = [rank >= 0 and self.revision[rank] > 0 for rank in ranks] if TOP in ranks or 0 in self.revision else None
-        rest: list[int] = []
-        if here is not None:
-            rest = [revision for revision, is_here in zip(where, here, strict=True) if not is_here]
-            at, where, codes, ranks = (list(compress(column, here)) for column in (at, where, codes, ranks))
-        actors = [heads[place + 32 : place + 48] for place in at]
-        self._number_actors(actors)
-        numbers = map(self.actors.__getitem__, actors)
-        keys = [
-            rank << _RANK_SHIFT | actor << _CODE_BITS | code - _FIRST_REACTION
-            for rank, actor, code in zip(ranks, numbers, codes, strict=True)
-        ]
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        in_order = [keys[number] for number in order]
-        registers = [key >> 1 for key in in_order]
-        if any(map(eq, registers, islice(registers, 1, None))):
-            order = _last_words(order, registers, lambda number: heads[at[number] : at[number] + 16])
-            in_order = [keys[number] for number in order]
-        self.reactions = Pairs(array("Q", in_order), array("I", map(where.__getitem__, order)))
-        self._count_votes(in_order)
+        ranks, actors, codes, revisions = index.ranks(rows.ids(2)), rows.ids(4), rows.codes(), rows.revisions()
+        posted = [*self.revision, 0, 0]  # neither the top nor what is not here was posted
+        is_here = list(map(posted.__getitem__, ranks))
+        rest = list[int]()
+        if 0 in is_here:
+            rest = [revision for revision, here in zip(revisions, is_here, strict=True) if not here]
+            ranks, codes, revisions = (list(compress(column, is_here)) for column in (ranks, codes, revisions))
+            actors = _Ids(list(compress(actors.words, is_here)), list(compress(actors.lows, is_here)))
+        words = list(map(mul, self._numbers(actors), repeat(1 << CODE_BITS)))
+        if set(codes) - {_FIRST_REACTION}:
+            words = list(map(add, words, map(sub, codes, repeat(_FIRST_REACTION))))
+        registers = list(map(add, map(mul, ranks, repeat(1 << 32)), map(rshift, words, repeat(1))))
+        last = dict(zip(registers, range(len(registers)), strict=True))
+        if len(last) < len(registers):
+            ids = rows.ids(0)
+            own = list(zip(ids.words, ids.lows, strict=True))
+            is_last = _last_words(registers, last, list(compress(own, is_here)))
+            ranks, words, codes, revisions = (list(compress(column, is_last)) for column in (ranks, words, codes, revisions))
+        self.reactions.fill(len(self.parent), ranks, words, revisions)
+        for code in set(codes):
+            if (kind := self._codes[code]) is not None:
+                counted = Counter(compress(ranks, map(eq, codes, repeat(code))))
+                self.votes[kind] = array("I", map(counted.get, range(len(self.parent)), repeat(0)))
         return rest
 
-    def _count_votes(self, keys: list[int]) -> None:
-        for kind in {kind for kind in self._codes.values() if kind is not None}:
-            code = reaction_code(kind, given=True) - _FIRST_REACTION
-            counted = Counter(key >> _RANK_SHIFT for key in keys if key & _CODES - 1 == code)
-            if counted:
-                column = array("I", bytes(4 * len(self.parent)))
-                for rank, votes in counted.items():
-                    column[rank] = votes
-                self.votes[kind] = column
-
-    def _fill_edits(self, rows: Heads, kinds: bytes, places: range, index: dict[bytes, int]) -> list[int]:
+    def _fill_edits(self, rows: _Rows, index: _Index) -> list[int]:
         """Take in the authors' own edits; return the revisions of all edits of comments that somebody else edited as well."""
-        revisions, heads = rows
-        is_edit = kinds.translate(_table({EDIT}))
         of_comment: dict[int, list[tuple[bytes, int]]] = {}
         rest: list[int] = []
         foreign: set[int] = set()
-        author = {number: actor for (actor, _), (number, _) in self.speakers.items()}
-        for place, revision in zip(compress(places, is_edit), compress(revisions, is_edit), strict=True):
-            rank = index.get(heads[place + 16 : place + 32])
-            if rank is None or not self.revision[rank]:
+        for place, rank, revision in zip(rows.places(), index.ranks(rows.ids(2)), rows.revisions(), strict=True):
+            if rank < 0 or not self.revision[rank]:
                 rest.append(revision)
                 continue
-            of_comment.setdefault(rank, []).append((heads[place : place + 16], revision))
-            by = self.actors.get(heads[place + 32 : place + 48])
-            if by != author[self.speaker[rank]] or role_of(heads[place + ROLE]) in self.rules.moderators:
+            of_comment.setdefault(rank, []).append((rows.heads[place : place + 16], revision))
+            by = self.actors.get(rows.heads[place + 32 : place + 48])
+            if by != self.author(self.speaker[rank]) or role_of(rows.heads[place + ROLE]) in self.rules.moderators:
                 foreign.add(rank)
         for rank, edits in of_comment.items():
             edits.sort()
@@ -307,14 +295,24 @@ class Columns:
         self._low.append(low)
         self.parent.append(parent)
         self.revision.append(revision)
-        key = self.number(actor), name
-        number, _ = self.speakers.setdefault(key, (len(self.speakers), rank))
-        self.speaker.append(number)
+        self.speaker.append(self._speaker(self.number(actor), name, rank))
         for column in self.votes.values():
             column.append(0)
         if parent == TOP:
             self.top_count += 1
         return rank
+
+    def _speaker(self, actor: int, name: int, rank: int) -> int:
+        if self._first_use[actor] == _NEVER:
+            self._name[actor], self._first_use[actor] = name, rank
+        if self._name[actor] == name:
+            return actor
+        for speaker, (other, called, _) in self._others.items() if self._others else ():
+            if (other, called) == (actor, name):
+                return speaker
+        speaker = _OTHER - len(self._others)
+        self._others[speaker] = actor, name, rank
+        return speaker
 
     def add_kid(self, parent: int, rank: int) -> None:
         """Let the last comment be the last reply to *parent*."""
@@ -325,7 +323,13 @@ class Columns:
 
     def number(self, actor: str | None) -> int:
         """Return the number of an actor, who gets one."""
-        return 0 if actor is None else self.actors.setdefault(actor_hash(actor), len(self.actors))
+        if actor is None:
+            return 0
+        number = self.actors.setdefault(actor_hash(actor), len(self.actors))
+        if number == len(self._name):
+            self._name.append(0)
+            self._first_use.append(_NEVER)
+        return number
 
     def is_plain(self, kind: str) -> bool:
         """Return whether reactions of this kind are held here."""
@@ -333,17 +337,15 @@ class Columns:
 
     def react(self, rank: int, actor: str, kind: str, *, given: bool, revision: int, former: int | None) -> None:
         """Let an actor's reaction take the place of the *former* (its code), and count it."""
-        number = self.number(actor)
         if former is not None:
-            self.reactions.drop(self._key(rank, number, former))
             self._vote(rank, former, -1)
         code = reaction_code(kind, given=given)
-        self.reactions.put(self._key(rank, number, code), revision)
+        self.reactions.put(rank, self.number(actor), code - _FIRST_REACTION, revision)
         self._vote(rank, code, 1)
 
     def renumber(self, rank: int, actor: str, kind: str, *, given: bool, revision: int) -> None:
         """Note where a reaction that is here stands in the log."""
-        self.reactions.put(self._key(rank, self.number(actor), reaction_code(kind, given=given)), revision)
+        self.reactions.put(rank, self.number(actor), reaction_code(kind, given=given) - _FIRST_REACTION, revision)
 
     def _vote(self, rank: int, code: int, step: int) -> None:
         kind = self._codes[code]
@@ -353,10 +355,6 @@ class Columns:
         if column is None:
             column = self.votes[kind] = array("I", bytes(4 * len(self.parent)))
         column[rank] += step
-
-    @staticmethod
-    def _key(rank: int, actor: int, code: int) -> int:
-        return rank << _RANK_SHIFT | actor << _CODE_BITS | code - _FIRST_REACTION
 
     # --- reading --------------------------------------------------------------------------------------------------------------
 
@@ -421,45 +419,144 @@ class Columns:
 
     def reaction(self, rank: int, actor: str, kind: str) -> tuple[int, int] | None:
         """Return the code and the revision of an actor's last word on a kind. Complexity: O(log n)."""
-        number = self.known(actor)
-        code = reaction_code(kind, given=True)
+        number, code = self.known(actor), reaction_code(kind, given=True)
         if number is None or code not in self._codes:
             return None
-        key = self._key(rank, number, code)
-        for found, revision in self.reactions.between(key, key + 2):
-            return (found & _CODES - 1) + _FIRST_REACTION, revision
-        return None
-
-    def reactions_to(self, rank: int) -> Iterator[int]:
-        """Yield the revisions of the reactions to a comment. Complexity: O(log n + reactions)."""
-        return (revision for _, revision in self.reactions.between(rank << _RANK_SHIFT, rank + 1 << _RANK_SHIFT))
+        found = self.reactions.find(rank, number, code - _FIRST_REACTION)
+        return None if found is None else (found[0] + _FIRST_REACTION, found[1])
 
     def known(self, actor: str | None) -> int | None:
         """Return the number of an actor who has one."""
         return 0 if actor is None else self.actors.get(actor_hash(actor))
 
-    def authors(self) -> list[int]:
-        """Return each speaker's actor, by number. Complexity: O(speakers)."""
-        author = [0] * len(self.speakers)
-        for (actor, _), (speaker, _) in self.speakers.items():
-            author[speaker] = actor
-        return author or [0]
+    def author(self, speaker: int) -> int:
+        """Return a speaker's actor, by number. Complexity: O(1)."""
+        return self._others[speaker][0] if speaker in self._others else speaker
+
+    def first_uses(self) -> Iterator[tuple[int, int]]:
+        """Yield each speaker who has a name, with the rank of the first comment. Complexity: O(speakers)."""
+        for actor, (name, first) in enumerate(zip(self._name, self._first_use, strict=True)):
+            if name:
+                yield actor, first
+        for speaker, (_, name, first) in self._others.items():
+            if name:
+                yield speaker, first
+
+    def speaker_named(self, actor: str, name: int) -> int | None:
+        """Return the speaker that an actor is under a name. Complexity: O(speakers under a second name)."""
+        number = self.known(actor)
+        if number is None or self._name[number] == name:
+            return number
+        return next((speaker for speaker, (other, called, _) in self._others.items() if (other, called) == (number, name)), None)
 
 
-def _without_void(rows: Heads, at: list[int]) -> Heads:
-    """Return the rows with comments that answer no smaller id marked as not plain: they hang nowhere in the tree."""
-    heads = bytearray(rows.heads)
-    for place in at:
-        if heads[place + 16 : place + 32] >= heads[place : place + 16]:
+class _Ids(NamedTuple):
+    """Ids, or hashes, as integers that sort as they do: their first halves, and their second halves."""
+
+    words: list[int]
+    lows: list[int]
+
+
+def _hash(pair: tuple[int, int]) -> bytes:
+    return pair[0].to_bytes(8, "big") + pair[1].to_bytes(8, "big")
+
+
+class _Reading:
+    """Heads, cut into columns."""
+
+    def __init__(self, rows: Heads) -> None:
+        self.rows = rows
+        self.kinds = rows.heads[KIND::SIZE]
+        self.words = _big_endian(rows.heads)
+
+    def of(self, codes: Collection[int]) -> _Rows:
+        """Return the records of some kinds."""
+        return _Rows(self, self.kinds.translate(bytes(code in codes for code in range(256))))
+
+    def without(self, places: list[int]) -> _Reading:
+        """Return the same with some records marked as not plain."""
+        heads = bytearray(self.rows.heads)
+        for place in places:
             heads[place + KIND] = OTHER
-    return Heads(rows.revisions, bytes(heads))
+        return _Reading(Heads(self.rows.revisions, bytes(heads)))
 
 
-def _last_words(order: list[int], registers: list[int], id_of: Callable[[int], bytes]) -> list[int]:
-    """Return *order* with only the largest id of each register left."""
-    kept: dict[int, int] = {}
-    for number, register in zip(order, registers, strict=True):
-        before = kept.get(register)
-        if before is None or id_of(number) > id_of(before):
-            kept[register] = number
-    return list(kept.values())
+class _Rows:
+    """Some of the records."""
+
+    def __init__(self, reading: _Reading, chosen: bytes) -> None:
+        self._reading = reading
+        self._chosen = chosen
+        self.heads = reading.rows.heads
+
+    def column(self, number: int) -> list[int]:
+        """Return one of the eight words of each head."""
+        return list(compress(self._reading.words[number :: SIZE // 8], self._chosen))
+
+    def ids(self, number: int) -> _Ids:
+        """Return the ids, or hashes, of which the first half is the word with this number."""
+        return _Ids(self.column(number), self.column(number + 1))
+
+    def codes(self) -> list[int]:
+        """Return the kinds."""
+        return list(compress(self._reading.kinds, self._chosen))
+
+    def revisions(self) -> list[int]:
+        """Return where the records are in the log."""
+        return list(compress(self._reading.rows.revisions, self._chosen))
+
+    def places(self) -> list[int]:
+        """Return where the heads begin."""
+        return list(compress(range(0, len(self.heads), SIZE), self._chosen))
+
+
+class _Index:
+    """
+    The ranks of ids.
+
+    Looked up by the first half of an id, which is its own mostly; those that begin alike are looked up as a whole.
+    """
+
+    def __init__(self, words: list[int], lows: list[int]) -> None:
+        self._ranks = dict(zip(words, range(len(words)), strict=True))
+        self._ranks[0] = TOP
+        self._lows = [*lows, 0, 0]  # the last but one belongs to what is not here, and the last to the top
+        self._alike: dict[tuple[int, int], int] = {}
+        if len(self._ranks) <= len(words):
+            self._alike = {pair: rank for rank, pair in enumerate(zip(words, lows, strict=True))}
+
+    def ranks(self, ids: _Ids) -> list[int]:
+        """Return the ranks; `TOP` for the nil id, and one below it for what is not here."""
+        ranks = list(map(self._ranks.get, ids.words, repeat(_NOT_HERE)))
+        same = map(eq, ids.lows, map(self._lows.__getitem__, ranks))
+        for place in [place for place, is_same in enumerate(same) if not is_same]:
+            ranks[place] = self._alike.get((ids.words[place], ids.lows[place]), _NOT_HERE)
+        return ranks
+
+
+def _missing(ids: _Ids, parents: _Ids) -> set[tuple[int, int]]:
+    """Return the parents that are not among the comments."""
+    lows = dict(zip(ids.words, ids.lows, strict=True))
+    lows[0] = 0
+    same = map(eq, parents.lows, map(lows.get, parents.words))
+    candidates = {(parents.words[place], parents.lows[place]) for place, is_same in enumerate(same) if not is_same}
+    if candidates and len(lows) <= len(ids.words):
+        candidates.difference_update(zip(ids.words, ids.lows, strict=True))
+    return candidates
+
+
+def _void(ids: _Ids, parents: _Ids) -> list[int]:
+    """Return the places of the comments that answer no smaller id: they hang nowhere in the tree."""
+    pairs = zip(zip(*parents, strict=True), zip(*ids, strict=True), strict=True)
+    return [place for place, (above, own) in enumerate(pairs) if above >= own]
+
+
+def _last_words(registers: list[int], last: dict[int, int], ids: list[tuple[int, int]]) -> bytes:
+    """Return which records have the largest id of their register; *last* is the last record of each."""
+    is_last = bytearray(repeat(1, len(registers)))
+    for place in [place for place, register in enumerate(registers) if last[register] != place]:
+        standing = last[registers[place]]
+        loser = place if ids[place] < ids[standing] else standing
+        last[registers[place]] = place + standing - loser
+        is_last[loser] = 0
+    return bytes(is_last)

@@ -20,8 +20,7 @@ from typing import Any, Final, Protocol
 from threadstore.columns import Columns
 from threadstore.dense_outline import DenseOutline, Place
 from threadstore.events import CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
-from threadstore.heads import SIZE, Heads, name_hash
-from threadstore.ids import from_bytes
+from threadstore.heads import SIZE, Heads, ends, name_hash
 from threadstore.outline import Outline
 from threadstore.policy import Rules
 from threadstore.registers import Cell
@@ -35,6 +34,8 @@ __all__ = ["DenseThread", "Source"]
 _AHEAD: Final = 1 << 31
 #: How many facts are kept at hand.
 _AT_HAND: Final = 2_000
+#: How many facts that are not plain are taken in at once.
+_AT_ONCE: Final = 400
 #: What the cells of a comment take in memory, and a fact at hand, roughly.
 _CELLS_COST: Final = 3_000
 _EVENT_COST: Final = 1_000
@@ -134,14 +135,24 @@ class DenseThread(Thread):
         self._last_post = self.columns.last_id()
         former, self.revision, self.unreadable = self.revision, 0, 0
         if rows.revisions:
-            ids = [rows.heads[place : place + 16] for place in range(0, len(rows.heads), SIZE)]
-            self.latest, self.earliest = from_bytes(max(ids)), from_bytes(min(ids))
+            self.earliest, self.latest = ends(rows)
             self.revision = rows.revisions[-1]
             self.unreadable = self.revision - len(rows.revisions)
-            self.changes += len(ids)
+            self.changes += len(rows.revisions)
         self.miss(former)  # what was left out may have been the last
-        for event in self.at_all(rest):
-            self._apply_cells(event)
+        for start in range(0, len(rest), _AT_ONCE):
+            events = self.at_all(rest[start : start + _AT_ONCE])
+            self.at_all(list(chain.from_iterable(map(self._needed, events))))  # at hand, then
+            for event in events:
+                self._apply_cells(event)
+
+    def _needed(self, event: Event) -> Iterator[int]:
+        """Yield the revisions of the facts that are needed to take in one that is not plain."""
+        for id in {event.target, event.parent if isinstance(event, CommentPosted) else None} - {"", None}:
+            rank = self.columns.find(id)  # type: ignore[arg-type]  # None is not among them
+            if rank is not None and self.columns.revision[rank] and not self._dense.is_kept(rank):
+                yield self.columns.revision[rank]
+                yield from self.columns.edits.get(rank, ())
 
     def miss(self, revision: int) -> None:
         """Count what could not be read up to a revision."""

@@ -268,9 +268,8 @@ class DenseOutline(Outline):
         self._horizons = person_erasures(self._today.cells(""), self.rules)
         columns = self.columns
         persons = {number for person in self._horizons if (number := columns.known(person)) is not None}
-        author = columns.authors()
         for rank, (speaker, revision) in enumerate(zip(columns.speaker, columns.revision, strict=True)):
-            if revision and author[speaker] in persons:
+            if revision and columns.author(speaker) in persons:
                 self.keep(rank)
         for id in [id for id, node in self._nodes.items() if node.posted is not None]:
             self._rejudge(id)
@@ -336,9 +335,8 @@ class DenseOutline(Outline):
         """Return the rank of an actor's last comment in the columns, from which `_before_by` leads on, and how many there are."""
         if self._posts_by is None:
             self._posts_by = {}
-            author = self.columns.authors()
             for rank, (speaker, revision) in enumerate(zip(self.columns.speaker, self.columns.revision, strict=True)):
-                self._note_author(rank, author[speaker] if revision else TOP)
+                self._note_author(rank, self.columns.author(speaker) if revision else TOP)
         number = self.columns.known(actor)
         return (TOP, 0) if number is None else self._posts_by.get(number, (TOP, 0))
 
@@ -626,10 +624,10 @@ class DenseNames(Names):
         """Yield the rank of the first comment by each actor under each name."""
         columns, silent = self._outline.columns, self._silent
         again = {columns.speaker[rank] for rank in silent}
-        for (_, name), (speaker, first) in columns.speakers.items():
-            if name and speaker not in again:
+        for speaker, first in columns.first_uses():
+            if speaker not in again:
                 yield first
-            elif name:
+            else:
                 uses = (rank for rank, said_by in enumerate(columns.speaker) if said_by == speaker)
                 yield from islice((rank for rank in uses if rank not in silent and columns.revision[rank]), 1)
 
@@ -638,9 +636,9 @@ class DenseNames(Names):
         columns = self._outline.columns
         number, speakers = name_hash(name), dict[int, str]()
         for actor in self._uses[name].told:
-            known = columns.speakers.get((columns.number(actor), number))
-            if known is not None:
-                speakers[known[0]] = actor
+            speaker = columns.speaker_named(actor, number)
+            if speaker is not None:
+                speakers[speaker] = actor
         for rank in range(columns.below(comment) - 1, columns.below(above) - 1 if above else -1, -1):
             if columns.speaker[rank] in speakers and columns.revision[rank] and rank not in self._silent:
                 return speakers[columns.speaker[rank]]

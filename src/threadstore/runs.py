@@ -139,15 +139,16 @@ class Pairs:
         values: Their values.
     """
 
-    __slots__ = ("_heads", "_keys", "_values")
+    __slots__ = ("_count", "_heads", "_keys", "_values")
 
     def __init__(self, keys: array[int], values: array[int]) -> None:
+        self._count = len(keys)
         self._keys = _cut(keys)
         self._values = _cut(values)
         self._heads = array("Q", [run[0] for run in self._keys])
 
     def __len__(self) -> int:
-        return sum(map(len, self._keys))
+        return self._count
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Yield all keys with their values, in order."""
@@ -162,6 +163,10 @@ class Pairs:
                     return
                 yield keys[place], values[place]
 
+    def get(self, key: int) -> int | None:
+        """Return the value of *key*, if it is in. Complexity: O(log n)."""
+        return next((value for _, value in self.between(key, key + 1)), None)
+
     def put(self, key: int, value: int) -> None:
         """Give *key* a value. Complexity: O(log n), and a move of memory."""
         number = max(bisect_right(self._heads, key) - 1, 0)
@@ -174,6 +179,7 @@ class Pairs:
         if place < len(keys) and keys[place] == key:
             values[place] = value
             return
+        self._count += 1
         keys.insert(place, key)
         values.insert(place, value)
         if len(keys) > _FULL:
@@ -189,6 +195,7 @@ class Pairs:
         number = bisect_right(self._heads, key) - 1
         keys, values = self._keys[number], self._values[number]
         place = bisect_left(keys, key)
+        self._count -= 1
         del keys[place], values[place]
         if not keys:
             del self._keys[number], self._values[number], self._heads[number]

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -80,15 +81,19 @@ DURABILITY: Final[Mapping[str, str]] = {"full": "FULL", "normal": "NORMAL", "off
 
 _TIMEOUT: Final = 10_000
 _CHUNK: Final = 1_000
+#: How many heads one statement reads.
+_RUN: Final = 4_096
 
 # --- reading: each ends in the bounds "above ?, up to ?, at most ?". Said as "from ? + 1", since SQLite would begin with looking
 # at the row before, whose page may be the damaged one.
 _READ: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
+# Aggregates take the rows of a limited subquery in its order.
 _HEADS: Final = """
-    SELECT e.revision, head FROM threads AS t JOIN events AS e ON e.thread = t.id
-    WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
+    SELECT count(*), min(revision), max(revision), CAST(group_concat(head, '') AS BLOB) FROM (
+        SELECT e.revision, head FROM threads AS t JOIN events AS e ON e.thread = t.id
+        WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?)"""
 _FETCH: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision IN """
@@ -326,14 +331,19 @@ class SqliteLog(EventLog):
 
     def heads(self, thread: str, *, after: int = 0) -> Heads:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
-        rows = list(self._rows(_HEADS, (thread,), 0, check_place(after), END, lambda: self.revision(thread)))
-        if not rows:
-            return Heads((), b"")
-        revisions, heads = zip(*rows, strict=True)
-        with suppress(TypeError):  # a damaged one may be no bytes
-            run = b"".join(heads)
-            if len(run) == SIZE * len(rows) and are_sound(run) and list(revisions) == sorted(set(revisions)):
-                return Heads(revisions, run)
+        start, upto = check_place(after), self.revision(thread)
+        revisions, runs = array("Q"), list[bytes]()
+        with suppress(TypeError, ValueError, OverflowError, CorruptRecord):  # a damaged field may be of any type
+            while start < upto:
+                count, first, last, run = self._one(_HEADS, thread, start, upto, _RUN)
+                if not count:
+                    break
+                if first <= start or last - first != count - 1 or len(run) != SIZE * count or not are_sound(run):
+                    raise ValueError("one of them is damaged, or missing")
+                revisions.extend(range(first, last + 1))
+                runs.append(run)
+                start = last
+            return Heads(revisions, b"".join(runs))
         return super().heads(thread, after=after)
 
     def fetch(self, thread: str, revisions: Sequence[int]) -> Iterator[Record]:

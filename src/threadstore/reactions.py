@@ -1,0 +1,89 @@
+"""
+The plain reactions of a large thread: 8 bytes for each that was found in the log, 12 for each that came later.
+
+Those found in the log stand comment by comment, as the comments do; a crowd of more than a thousand below one comment is sorted by
+actor. Those that came later are in `Pairs`, and go before the others.
+
+Law: `find` gives an actor's last word on a kind, in whatever part it came.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate, repeat
+from typing import Final
+
+from threadstore.runs import Pairs
+
+__all__ = ["CODE_BITS", "MOST_ACTORS", "Reactions"]
+
+CODE_BITS: Final = 5
+MOST_ACTORS: Final = 1 << 32 - CODE_BITS
+_CROWD: Final = 1_000
+
+
+class Reactions:
+    """
+    Each actor's last word on each kind: (rank of the comment, actor, code) -> revision.
+
+    A *code* is even if the reaction was given, and odd, by one more, if it was withdrawn.
+    """
+
+    __slots__ = ("_first", "_later", "_revisions", "_words")
+
+    def __init__(self) -> None:
+        self._first = array("I", [0])
+        self._words = array("I")
+        self._revisions = array("I")
+        self._later = Pairs(array("Q"), array("I"))
+
+    def fill(self, comments: int, ranks: Sequence[int], words: Sequence[int], revisions: Sequence[int]) -> None:
+        """Take in what was found for so many comments, at first; a word is an actor and a code. Complexity: O(n log n), in C."""
+        counts = Counter(ranks)
+        self._first = array("I", accumulate(map(counts.get, range(comments), repeat(0)), initial=0))
+        order = sorted(range(len(ranks)), key=ranks.__getitem__)
+        for rank, count in counts.items():
+            if count > _CROWD:
+                first = self._first[rank]
+                order[first : first + count] = sorted(order[first : first + count], key=words.__getitem__)
+        self._words = array("I", map(words.__getitem__, order))
+        self._revisions = array("I", map(revisions.__getitem__, order))
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory they take."""
+        return 4 * len(self._first) + 8 * len(self._words) + self._later.nbytes
+
+    def find(self, rank: int, actor: int, code: int) -> tuple[int, int] | None:
+        """Return the code and the revision of an actor's last word on the kind of *code*. Complexity: O(log n)."""
+        word = actor << CODE_BITS | code & ~1
+        key = rank << 32 | word
+        for found, revision in self._later.between(key, key + 2):
+            return found & (1 << CODE_BITS) - 1, revision
+        for said in (word, word + 1):
+            place = self._place(rank, said)
+            if place is not None:
+                return said & (1 << CODE_BITS) - 1, self._revisions[place]
+        return None
+
+    def _place(self, rank: int, word: int) -> int | None:
+        if rank + 1 >= len(self._first):
+            return None
+        start, stop = self._first[rank], self._first[rank + 1]
+        if stop - start > _CROWD:
+            place = bisect_left(self._words, word, start, stop)
+            return place if place < stop and self._words[place] == word else None
+        try:
+            return self._words.index(word, start, stop)
+        except ValueError:
+            return None
+
+    def put(self, rank: int, actor: int, code: int, revision: int) -> None:
+        """Let this be the actor's last word on the kind of *code*. Complexity: O(log n), and a move of memory."""
+        key = rank << 32 | actor << CODE_BITS | code
+        if self._later.get(key ^ 1) is not None:
+            self._later.drop(key ^ 1)
+        self._later.put(key, revision)
