@@ -47,6 +47,7 @@ from threadstore.events import (
     same_fact,
 )
 from threadstore.logs.protocol import Record
+from threadstore.snapshots import FINGERPRINT
 from threadstore.store import ThreadStore
 from threadstore.thread import fold
 
@@ -303,7 +304,7 @@ class Look:
             threads.setdefault(event.thread, []).append(event)
         for key, events in threads.items():
             replay, kept = fold(events), store.thread(key)
-            self.figures["snapshots"] += int(store.log.load_snapshot(key, threadstore.store.FINGERPRINT) is not None)
+            self.figures["snapshots"] += int(store.log.load_snapshot(key, FINGERPRINT) is not None)
             self.expect(kept.digest() == replay.digest(), f"the digest of {key} is not that of a replay")
             seen = {"reader": MODERATOR, "reveal": "all", "limit": 100, "rows": 300}
             self.expect(kept.counts() == replay.counts(), f"the counts of {key} are not those of a replay")

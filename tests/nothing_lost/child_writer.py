@@ -28,16 +28,17 @@ from typing import Any, NamedTuple
 import msgspec
 from child_disk import Disk, Fault, die
 
-import threadstore.store
 from threadstore import commands as c
 from threadstore.codec import encode
 from threadstore.errors import Rejected
 from threadstore.events import Actor, CommentDeleted, CommentErased, CommentPosted, Event, PersonErased, ReactionGiven, TextQuote
 from threadstore.ids import NIL, HybridClock, make_id, time_of
 from threadstore.logs._sqlite_database import Database
-from threadstore.logs.protocol import Appended
+from threadstore.logs.protocol import Appended, Revision, Snapshot
 from threadstore.logs.sqlite import DURABILITY, SqliteLog
+from threadstore.snapshots import FINGERPRINT, snapshot
 from threadstore.store import ThreadStore
+from threadstore.thread import fold
 
 EPOCH = 1_700_000_000_000
 MODERATOR = Actor("mod", "Mo Derator", "moderator")
@@ -316,9 +317,14 @@ class Writer:
         self._merge([orphan])
 
     def _do_read(self) -> None:
-        """Read, which makes snapshots."""
+        """Read, and keep snapshots."""
         for key in (*THREADS, QUIET):
             self._tried(lambda key=key: self.store.thread(key).view(reader=MODERATOR))
+            self._tried(lambda key=key: self._keep_snapshot(key))
+
+    def _keep_snapshot(self, key: str) -> None:
+        events = [record.event for record in self.store.log.read(key)]
+        self.store.log.store_snapshot(key, Snapshot(FINGERPRINT, Revision(len(events)), snapshot(fold(events, key=key))))
 
     def _do_reopen(self) -> None:
         self.close()
@@ -380,7 +386,6 @@ def sayer(pipe: int, mark: Callable[[str], None] = lambda line: None) -> Say:
 
 def write(job: Job, pipe: int) -> None:
     """Be the writing process, from opening the store to the end, whichever comes."""
-    threadstore.store.SNAPSHOT_AFTER = 3
     disk = Disk()
     statements = Counted.statements = Statements()
     if job.steps == "statements":

@@ -156,13 +156,6 @@ MUTANTS = (
         {"way": "statement", "kills": 60},
     ),
     Mutant(
-        "a snapshot claims a revision more than it holds",
-        "store.py",
-        "Snapshot(FINGERPRINT, Revision(thread.revision),",
-        "Snapshot(FINGERPRINT, Revision(thread.revision + 1),",
-        {"way": "moment", "kills": 60},
-    ),
-    Mutant(
         "positions are counted anew",
         LOG,
         "    SELECT ({_GIVEN}),\n",

@@ -53,12 +53,6 @@ MUTANTS = {
         "            new = [redact(event) if _is_absorbed(writer, event) else event for event in new]\n",
         "            pass\n",
     ),
-    "the erased text is in the reader's memory": (
-        "test_what_is_in_memory",
-        "store.py",
-        "                if not is_cold and erasure_of(event, self.policy.rules) is not None:",
-        "                if False:",
-    ),
     "a person is forgotten in the first thread alone": (
         "test_a_person",
         "store.py",
