@@ -88,7 +88,9 @@ class Look:
         return made
 
     def parts(self, *parts: str, status: int = 200, problem: Problem | None = None) -> Response:
-        """Answer the page's script."""
+        """Answer the page's script; a page that had another session's token gets the right one."""
+        if problem is not None and problem.status == 403:
+            parts = (*parts, self.part("parts.html", "token"))
         return HTMLResponse(
             "\n".join(parts), status if problem is None else problem.status, headers=problem.headers if problem else None
         )

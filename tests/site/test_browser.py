@@ -204,6 +204,21 @@ def test_support_is_pressed_and_pressed_again(open_page: Any, site: Any, expect:
     assert is_same_page(page)
 
 
+def test_signing_in_elsewhere(open_page: Any, site: Any, expect: Any):
+    """A page that was open before its browser signed in says so once, and then speaks for the account."""
+    page = open_page(WEIR)
+    other = page.context.new_page()
+    sign_in(other, "Jo")
+    button = page.locator(f"#support-{comment_of(site, 'My bees would never').id}")
+    button.click()
+    expect(page.get_by_role("status")).to_have_text(re.compile("send it once more"))
+    button.click()
+    expect(button).to_have_text("I support 1")
+    assert comment_of(site, "My bees would never").id in [
+        one.id for one in thread_of(site).view(reader="u-jo").comments if one.reacted
+    ]
+
+
 def test_editing_deleting_and_reporting(open_page: Any, site: Any, expect: Any):
     """One's own comment is changed and deleted in place; another's is reported."""
     page = open_page(WEIR)

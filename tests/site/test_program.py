@@ -78,8 +78,9 @@ def test_the_library_of_the_map():
 
 def test_the_conversations_are_of_the_past(tmp_path: Path):
     """What is made up happened within two days, and nothing of it is still to come."""
-    import threadstore
     from news_site.seed import seed
+
+    import threadstore
     from threadstore.ids import time_of
 
     now = 1_777_800_000_000

@@ -7,6 +7,7 @@
 //   data-say            a sentence for the live region
 //   data-focus="id"     where the focus goes
 //   data-refresh="css"  comments that look different now
+//   data-token          what forms must bring from now on: this browser has signed in or out elsewhere
 "use strict";
 
 const section = document.getElementById("comments-section");
@@ -77,6 +78,7 @@ function apply(html) {
     else if (data.arrived !== undefined) arrive(part.firstElementChild, data.arrived === "own");
     else if (data.gone) remove(byId(data.gone));
     else if (data.say) say(part.textContent, data.say === "alert");
+    else if (data.token) document.querySelectorAll("input[name=csrf]").forEach((field) => (field.value = data.token));
     else if (data.focus) focus = data.focus;
     else if (data.refresh) refresh([...document.querySelectorAll(data.refresh)].map((box) => box.id.slice(2)));
     else if (part.id) replace(part);
