@@ -103,12 +103,11 @@ class World:
         return Actor(id, self.token(), role)
 
     def said(self, thread: StoredThread, target: str, by: Actor | None, *texts: str) -> None:
-        """Note what was said on a target, if anything was; the actor's name is one of the texts."""
-        if self._position == (position := self.store.log.position()):
-            return
-        self._position = position
+        """Note what was said on a target, if it was stored and not said before; the actor's name is one of the texts."""
+        stored = b"".join(record.data for record in self.store.log.read_all(after=self._position))
+        self._position = self.store.log.position()
         tokens = [text[:9] for text in texts] + ([by.name] if by is not None and by.name else [])
-        self.texts += [Text(token, thread.key, target, by and by.id) for token in tokens]
+        self.texts += [Text(token, thread.key, target, by and by.id) for token in tokens if token.encode() in stored]
 
     def of_comment(self, target: str) -> set[str]:
         """Return the tokens that were said on a comment or correction, and nowhere else."""
