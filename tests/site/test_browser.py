@@ -457,6 +457,17 @@ def test_where_a_comment_arrives(order: str, place: str, open_page: Any, site: A
         expect(page.locator(place)).to_contain_text("Fresh from the weir.")
 
 
+def test_what_has_arrived_takes_its_place(open_page: Any, site: Any, expect: Any):
+    """A comment that came in below the list moves to its place when the rest is loaded, and is shown once."""
+    thread_of(site, BEES).unlock(by=NOOR)
+    page = listening(open_page(f"{BEES}?order=oldest"))
+    id = thread_of(site, BEES).post("Fresh from the hive.", by=Actor("u-x", "Xenia"))
+    expect(page.locator(f"#arrived #c-{id}")).to_have_count(1)
+    page.get_by_role("link", name=re.compile("Load more comments")).click()
+    expect(page.locator(f"#comments #c-{id}")).to_have_count(1)
+    expect(page.locator(f"#c-{id}")).to_have_count(1)
+
+
 def test_a_lost_connection_is_taken_up(open_page: Any, path: Path, make_site: Any, visit: Any, serve_again: Any, expect: Any):
     """The site goes away and comes back: what was said meanwhile is on the open page, all of it and each once."""
     page = listening(open_page(WEIR))

@@ -117,6 +117,24 @@ def test_an_event_comes_without_asking(visit: Any, site: Any):
     assert id < last
 
 
+def test_a_listener_rests_between_events(visit: Any, site: Any, monkeypatch: pytest.MonkeyPatch):
+    """A connection looks at the store when something has happened, and not again and again."""
+    from threadstore import StoredThread
+
+    looks = []
+    changes = StoredThread.changes
+    monkeypatch.setattr(StoredThread, "changes", lambda *given, **named: (looks.append(given), changes(*given, **named))[1])
+    thread = thread_of(site)
+    with visit().http.stream("GET", f"{WEIR}/events?since={thread.revision}") as answer:
+        listener = Listener(answer.iter_lines())
+        for number in range(3):
+            thread.post(f"Number {number}.", by=f"u-{number}")
+            listener.next()
+        for _ in range(20):
+            visit().get("/sign-in")
+    assert 3 <= len(looks) <= 8
+
+
 def test_a_lost_connection_is_taken_up(visit: Any, site: Any):
     """With the last id of before, exactly what happened since comes: nothing is missed, nothing told twice."""
     thread = thread_of(site)
