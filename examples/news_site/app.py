@@ -34,7 +34,7 @@ from news_site.once import Once
 from news_site.people import ACCOUNTS, reader_of
 from news_site.safety import Pace, Problem, SafetyHeaders, explain
 from threadstore import SPOILER_NOTICE, Policy, Thread, ThreadStore, ThreadStoreError, excerpt
-from threadstore.commands import Command, Post
+from threadstore.commands import Command, Edit, Post
 from threadstore.policy import Verdict
 
 __all__ = ["POLICY", "Site", "make_app"]
@@ -44,7 +44,7 @@ HERE: Final = Path(__file__).parent
 
 def screen(command: Command, thread: Thread) -> Verdict:
     """Hold comments with links: what a spam filter is asked in a real site."""
-    return "hold" if isinstance(command, Post) and "://" in command.body else "accept"
+    return "hold" if isinstance(command, Post | Edit) and "://" in command.body else "accept"
 
 
 POLICY: Final = Policy(

@@ -185,10 +185,10 @@ class Revealed:
         """Return it with another comment; the one that was revealed longest ago is forgotten when there are many."""
         return self if self.all else Revealed(ids=(*[one for one in self.ids if one != id], id)[-_MAX_REVEALED:])
 
-    def write(self, response: Response, path: str) -> None:
+    def write(self, response: Response, path: str, *, secure: bool) -> None:
         packed = b"".join(map(ids.to_bytes, self.ids))
         value = "all" if self.all else urlsafe_b64encode(packed).decode()
-        response.set_cookie(_COOKIE, value, max_age=_COOKIE_SECONDS, path=path, httponly=True, samesite="lax")
+        response.set_cookie(_COOKIE, value, max_age=_COOKIE_SECONDS, path=path, httponly=True, samesite="lax", secure=secure)
 
     @property
     def reveal(self) -> Iterable[str]:

@@ -240,7 +240,7 @@ def reveal(look: ArticleLook, form: Form) -> Response:
     look.comment(id, replies=0)
     look.revealed = look.revealed.and_also(id)
     response = changed(look, form, id, "", focus=f"t-{id}")
-    look.revealed.write(response, look.article.url)
+    look.revealed.write(response, look.article.url, secure=look.site.secure)
     return response
 
 
@@ -259,7 +259,7 @@ def _cover(look: ArticleLook, form: Form, revealed: Revealed, sentence: str) -> 
         response = look.parts(refreshed, look.part("article_parts.html", "covers"), look.say(sentence))
     else:
         response = look.redirect(way_back(form, look.article.url).partition("#")[0] + "#comments")
-    revealed.write(response, look.article.url)
+    revealed.write(response, look.article.url, secure=look.site.secure)
     return response
 
 

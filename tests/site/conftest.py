@@ -288,6 +288,12 @@ def moderator(visit: Callable[[], Visitor]) -> Visitor:
 
 
 @pytest.fixture
+def new_visitor() -> type[Visitor]:
+    """Return what visits any site."""
+    return Visitor
+
+
+@pytest.fixture
 def came_up() -> Callable[[Any, str], tuple[str, str]]:
     """Return what waits for the program, and returns what it printed and its front page."""
 

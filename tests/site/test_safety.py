@@ -120,6 +120,13 @@ def test_cookies(visitor: Any, site: Any):
         assert word in cookie
 
 
+def test_cookies_over_https(path: Any, make_site: Any, serving_site: Any, new_visitor: Any):
+    """Behind HTTPS, cookies are for HTTPS only."""
+    with serving_site(make_site(path, secure=True)) as port:
+        answer = new_visitor(f"http://127.0.0.1:{port}").http.get(WEIR)
+    assert "secure" in answer.headers["set-cookie"].lower()
+
+
 def test_a_forged_session(visitor: Any):
     """A cookie that was changed is no session: nobody makes themselves a moderator."""
     visitor.sign_in("noor")

@@ -129,6 +129,15 @@ def test_a_link_waits_for_a_moderator(visitor: Any, visit: Any):
         assert "herons.example" not in visit().get(url).source
 
 
+def test_a_link_that_is_added_later(visitor: Any, visit: Any):
+    """An edit is screened like a comment."""
+    id = visitor.say("See my page.")
+    on = f"{WEIR}/c/{id}/edit"
+    assert visitor.send(on, on, body="See https://herons.example.").status_code == 303
+    assert "herons.example" not in visit().get(WEIR).source
+    assert "Waits for a moderator." in visitor.get(WEIR).text
+
+
 # --- once ---------------------------------------------------------------------------------------------------------------------
 
 
