@@ -123,7 +123,8 @@ def test_cookies(visitor: Any, site: Any):
 def test_cookies_over_https(path: Any, make_site: Any, serving_site: Any, new_visitor: Any):
     """Behind HTTPS, cookies are for HTTPS only."""
     with serving_site(make_site(path, secure=True)) as port:
-        answer = new_visitor(f"http://127.0.0.1:{port}").http.get(WEIR)
+        with new_visitor(f"http://127.0.0.1:{port}").http as http:
+            answer = http.get(WEIR)
     assert "secure" in answer.headers["set-cookie"].lower()
 
 
