@@ -250,10 +250,15 @@ class Look:
         return threadstore.open(self.path, durability="off", now=lambda: self.ledger.moment)
 
     def at_bytes(self, when: str, erasures: Iterable[Event]) -> None:
-        """No file of the store holds a word that was erased."""
+        """
+        No file of the store holds a word that was erased.
+
+        Shared memory is not looked at. A process that recovers a WAL without one whole frame copies a buffer into it that
+        SQLite has not cleared, so what is found there may be this very process's memory, which knows all words.
+        """
         gone = self.ledger.forgotten(erasures)
         self.figures["tokens searched for"] += len(gone)
-        for file in self.path.parent.glob(f"{self.path.name}*"):
+        for file in set(self.path.parent.glob(f"{self.path.name}*")) - {self.path.with_name(f"{self.path.name}-shm")}:
             left = gone.intersection(_TOKEN.findall(file.read_bytes()))
             self.expect(not left, f"{when}, {file.name} holds {len(left)} erased texts, such as {sorted(left)[:1]}")
 
