@@ -112,13 +112,17 @@ class DenseThread(Thread):
         self.despite_damage(self._read)
 
     def _read(self) -> None:
-        unlogged = list(self._unlogged.values())
+        unlogged = self._unlogged
         self._cells, self._facts = {}, {}
         self._at_hand, self._ahead, self._numbers, self._unlogged = {}, {}, {}, {}
-        self._begin(_without(self._source.heads(), self._left_out))
-        for event in unlogged:
-            if self._source.find(event.id, self.revision) is None:
-                self._apply(event)
+        try:
+            self._begin(_without(self._source.heads(), self._left_out))
+            for event in unlogged.values():
+                if self._source.find(event.id, self.revision) is None:
+                    self._apply(event)
+        except Unreadable:
+            self._unlogged = unlogged  # it is begun once more
+            raise
 
     def despite_damage(self, ask: Callable[[], T]) -> T:
         """Return the answer to a question; what turns out to be damaged is left out from then on."""
@@ -262,10 +266,10 @@ class DenseThread(Thread):
                 self._apply_cells(event)
         elif (number := self._numbers.pop(event.id, None)) is not None:
             del self._ahead[number]
-            self._renumber(event, revision)
+            self._renumber(event, number, revision)
         self.revision = revision
 
-    def _renumber(self, event: Event, revision: int) -> None:
+    def _renumber(self, event: Event, number: int, revision: int) -> None:
         columns = self.columns
         if isinstance(event, CommentPosted):
             rank = columns.find(event.id)
@@ -274,7 +278,9 @@ class DenseThread(Thread):
         elif isinstance(event, ReactionGiven | ReactionWithdrawn) and event.actor is not None:
             rank = columns.find(event.comment)
             assert rank is not None, event.comment
-            columns.renumber(rank, event.actor.id, event.kind, given=isinstance(event, ReactionGiven), revision=revision)
+            last = columns.reaction(rank, event.actor.id, event.kind)
+            if last is not None and last[1] == number:  # else there is a later one, which is ahead still
+                columns.renumber(rank, event.actor.id, event.kind, given=isinstance(event, ReactionGiven), revision=revision)
         if len(self._at_hand) < _AT_HAND:
             self._at_hand[revision] = event
 

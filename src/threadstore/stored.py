@@ -408,9 +408,8 @@ class StoredThread(_Readable):
         Complexity: O(n).
         """
         with self._lent() as thread:
-            seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
             told = [event for _, event in self._told(thread, after)]
-            return iter(thread.despite_damage(lambda: [seen_by(event) for event in told]))
+            return iter(thread.despite_damage(lambda: self._as_seen(thread, told, reader, reveal)))
 
     def changes(self, since: int, *, limit: int = 1_000, reader: By = None, reveal: Reveal = ()) -> Changes:
         """
@@ -426,8 +425,8 @@ class StoredThread(_Readable):
         with self._lent() as thread:
             told = list(islice(self._told(thread, since), limit + 1))
             page, more = told[:limit], len(told) > limit
-            seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
-            events = thread.despite_damage(lambda: tuple(seen_by(event) for _, event in page))
+            seen = [event for _, event in page]
+            events = tuple(thread.despite_damage(lambda: self._as_seen(thread, seen, reader, reveal)))
             revision = page[-1][0].revision if more else max(since, thread.revision)
         return Changes(
             revision=revision,
@@ -436,6 +435,10 @@ class StoredThread(_Readable):
             more=more,
             unreadable=revision - since - len({record.revision for record, _ in page}),
         )
+
+    def _as_seen(self, thread: Thread, events: Iterable[Event], reader: By, reveal: Reveal) -> list[Event]:
+        seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
+        return [seen_by(event) for event in events]
 
     def as_of(self, moment: int) -> PastThread:
         """
