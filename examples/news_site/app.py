@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,23 @@ POLICY: Final = Policy(
 )
 
 
+@cache
+def _asset(name: str) -> str:
+    """Return the address of a static file, which changes with its content."""
+    return f"/static/{name}?{sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:12]}"
+
+
+#: Escapes everything, and refuses names that are not there.
+TEMPLATES: Final = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.globals.update(ACCOUNTS=ACCOUNTS, ORDERS=ORDERS, SPOILER_NOTICE=SPOILER_NOTICE, asset=_asset, excerpt=excerpt)
+
+
 @define(kw_only=True)
 class Site:
     """
@@ -76,18 +94,19 @@ class Site:
         secure: It is served over HTTPS, so cookies are for HTTPS only.
         pace: How much one address may write.
         demo: Anybody may sign in as one of the demo accounts.
+        templates: What pages are made of.
     """
 
     store: ThreadStore
     once: Once
     secret: str
     articles: Iterable[Article] = ARTICLES
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     secure: bool = False
     pace: Pace = field(factory=lambda: Pace(60))
     demo: bool = True
+    templates: jinja2.Environment = TEMPLATES
     hub: Hub = field(init=False)
-    templates: jinja2.Environment = field(init=False)
     by_slug: dict[str, Article] = field(init=False)
     by_key: dict[str, Article] = field(init=False)
 
@@ -95,33 +114,12 @@ class Site:
         self.hub = Hub(self.store)
         self.by_slug = {article.slug: article for article in self.articles}
         self.by_key = {article.key: article for article in self.articles}
-        self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.templates.globals.update(
-            ACCOUNTS=ACCOUNTS,
-            ORDERS=ORDERS,
-            SPOILER_NOTICE=SPOILER_NOTICE,
-            asset=_asset,
-            excerpt=excerpt,
-            demo=self.demo,
-            limits=self.store.policy,
-        )
 
     def look(self, request: Request) -> Look:
         return Look(site=self, request=request, reader=reader_of(request, self.store.policy))
 
     def now(self) -> int:
         return self.store.now()
-
-
-def _asset(name: str) -> str:
-    """Return the address of a static file, which changes with its content."""
-    return f"/static/{name}?{sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:12]}"
 
 
 class _Static(StaticFiles):
