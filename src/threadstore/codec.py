@@ -35,7 +35,7 @@ from threadstore import events as e
 from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
 from threadstore.ids import from_bytes, to_bytes
 
-__all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "encode"]
+__all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "encode", "glance", "shared_actor"]
 
 SCHEMA: Final = 1
 
@@ -68,6 +68,7 @@ FIELDS: Final[Mapping[type[e.Event], tuple[str, ...]]] = {
 _encoder = Encoder(order="deterministic")
 _decoder = Decoder()
 _raw_decoder = Decoder(list[Raw])
+_list_decoder = Decoder(list)
 
 Values = list[Any]
 
@@ -237,6 +238,24 @@ def decode(data: bytes, *, position: int | None = None) -> e.Event:
         return _decode(data)
     except (MsgspecError, TypeError, ValueError, RecursionError) as error:
         raise CorruptRecord(position, _why(error)) from error
+
+
+def glance(data: bytes) -> list[Any]:
+    """
+    Return the values of a record as they stand, unchecked: of one that has been decoded before, and has not changed since.
+
+    Raises:
+        CorruptRecord: *data* is no array.
+    """
+    try:
+        return _list_decoder.decode(data)
+    except (MsgspecError, ValueError, RecursionError) as error:
+        raise CorruptRecord(None, _why(error)) from error
+
+
+def shared_actor(value: list[Any] | None) -> e.Actor | None:
+    """Return the actor that a value of `glance` stands for."""
+    return None if value is None else _shared_actor(*value)
 
 
 def _why(error: Exception) -> str:

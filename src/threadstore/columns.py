@@ -91,7 +91,7 @@ class Columns:
         "revision",
         "rules",
         "speaker",
-        "top_count",
+        "tops",
         "votes",
     )
 
@@ -124,7 +124,8 @@ class Columns:
         self.edits: dict[int, tuple[int, ...]] = {}
         self._kids, self._first_kid = array("I"), array("I", [0])
         self._more_kids: dict[int, array[int]] = {}
-        self.top_count = 0
+        #: The top level, in order.
+        self.tops = array("I")
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -140,6 +141,7 @@ class Columns:
             self.speaker,
             self._kids,
             self._first_kid,
+            self.tops,
             *self.votes.values(),
         )
         many = sum(row.itemsize * len(row) for row in rows) + self.reactions.nbytes
@@ -232,7 +234,7 @@ class Columns:
         """Say which replies each comment has."""
         parent = self.parent
         below = [rank for rank, above in enumerate(parent) if above >= 0]
-        self.top_count = len(parent) - len(below)
+        self.tops = array("I", [rank for rank, above in enumerate(parent) if above < 0])
         self._kids = array("I", sorted(below, key=parent.__getitem__))
         counts = Counter(parent)
         self._first_kid = array("I", accumulate(map(counts.get, range(len(parent)), repeat(0)), initial=0))
@@ -299,7 +301,7 @@ class Columns:
         for column in self.votes.values():
             column.append(0)
         if parent == TOP:
-            self.top_count += 1
+            self.tops.append(rank)
         return rank
 
     def _speaker(self, actor: int, name: int, rank: int) -> int:
@@ -330,6 +332,10 @@ class Columns:
             self._name.append(0)
             self._first_use.append(_NEVER)
         return number
+
+    def is_given(self, code: int) -> bool:
+        """Return whether a reaction with this code counts."""
+        return self._codes[code] is not None
 
     def is_plain(self, kind: str) -> bool:
         """Return whether reactions of this kind are held here."""
@@ -382,6 +388,10 @@ class Columns:
         """Return the id of a comment or of a placeholder. Complexity: O(1)."""
         text = f"{self._high[rank]:016x}{self._low[rank]:016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def time_of(self, rank: int) -> int:
+        """Return the Unix milliseconds in the id."""
+        return self._high[rank] >> 16
 
     def last_id(self) -> str:
         """Return the largest id; empty if there is none."""

@@ -13,14 +13,18 @@ Law: whatever the order and the portions in which the facts come, the views are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
 
+from threadstore.codec import encode, glance, shared_actor
 from threadstore.columns import Columns
+from threadstore.dense_lens import DenseLens
 from threadstore.dense_outline import DenseOutline, Place
-from threadstore.events import CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
+from threadstore.events import Actor, CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import SIZE, Heads, ends, name_hash
+from threadstore.ids import from_bytes
+from threadstore.lens import Lens
 from threadstore.outline import Outline
 from threadstore.policy import Rules
 from threadstore.registers import Cell
@@ -36,9 +40,15 @@ _AHEAD: Final = 1 << 31
 _AT_HAND: Final = 2_000
 #: How many facts that are not plain are taken in at once.
 _AT_ONCE: Final = 400
+#: How many pages are kept to be shown again.
+_PAGES: Final = 64
 #: What the cells of a comment take in memory, and a fact at hand, roughly.
 _CELLS_COST: Final = 3_000
 _EVENT_COST: Final = 1_000
+
+
+#: What a plain comment says: by whom, when if not by its id, its text, meta, and which edit by whom the text is of.
+Said = tuple[Actor | None, int | None, str, dict[str, str], tuple[str, Actor | None] | None]
 
 
 class Source(Protocol):
@@ -50,6 +60,10 @@ class Source(Protocol):
 
     def heads(self) -> Heads:
         """Return the heads of all facts that can be read."""
+        ...
+
+    def glance(self, revisions: Sequence[int]) -> dict[int, list[Any]]:
+        """Return the values of the records with these revisions; those that can not be read are left out."""
         ...
 
     def upto(self, revision: int) -> Iterator[Event]:
@@ -80,6 +94,8 @@ class DenseThread(Thread):
         "_next_number",
         "_numbers",
         "_others",
+        "_pages",
+        "_pages_of",
         "_rules",
         "_source",
         "_unlogged",
@@ -101,6 +117,9 @@ class DenseThread(Thread):
         self._unlogged: dict[str, Event] = {}
         self._others: tuple[int, Thread] | None = None
         self._complete = False
+        #: Pages that were asked for, of the thread as it stood then.
+        self._pages: dict[tuple[Any, ...] | None, ThreadView] = {}
+        self._pages_of: tuple[int, int, int] | None = None
         self._begin(Heads((), b""))
 
     def read(self) -> None:
@@ -190,6 +209,33 @@ class DenseThread(Thread):
                 at_hand.clear()
             at_hand.update(found)
         return events  # type: ignore[return-value]  # none is None
+
+    def said(self, ranks: Sequence[int]) -> list[Said]:
+        """
+        Return what plain comments say, without making facts of the records; errors as for `at`.
+
+        Complexity: O(comments), and few statements.
+        """
+        columns, edits = self.columns, self.columns.edits
+        wanted = [columns.revision[rank] for rank in ranks]
+        texts = {rank: edits[rank][-1] for rank in ranks if rank in edits} if edits else {}
+        at_hand = self._ahead or self._at_hand
+        found = self._source.glance([revision for revision in (*wanted, *texts.values()) if revision not in at_hand])
+        if at_hand:
+            for revision in (*wanted, *texts.values()):
+                if revision not in found:
+                    found[revision] = glance(encode(self.at(revision)))
+        if missing := {*wanted, *texts.values()}.difference(found):
+            raise Unreadable(missing)
+        told = []
+        for rank, revision in zip(ranks, wanted, strict=True):
+            _, _, _, _, actor, _, _, _, at, body, *meta = found[revision]
+            edited = None
+            if rank in texts:
+                _, _, id, _, editor, _, _, body = found[texts[rank]]
+                edited = from_bytes(id), shared_actor(editor)
+            told.append((shared_actor(actor), at, body, meta[0] or {} if meta else {}, edited))
+        return told
 
     def fact(self, id: str) -> Event | None:
         """Return the fact with this id. Complexity: O(log n), and a statement for what is not at hand."""
@@ -349,8 +395,19 @@ class DenseThread(Thread):
         return self._others[1].outline(rules)
 
     def view(self, **how: Any) -> ThreadView:
-        """Return one page; see `Thread.view`."""
-        return self.despite_damage(lambda: super(DenseThread, self).view(**how))
+        """Return one page; see `Thread.view`. One that was asked for before is at hand while the thread has not changed."""
+        asked = _question(how)
+        stamp = self.changes, self.revision, self.unreadable
+        if self._pages_of != stamp:
+            self._pages, self._pages_of = {}, stamp
+        page = self._pages.get(asked)
+        if page is None:
+            page = self.despite_damage(lambda: super(DenseThread, self).view(**how))
+            if asked is not None and self._pages_of == (self.changes, self.revision, self.unreadable):
+                if len(self._pages) >= _PAGES:
+                    self._pages.clear()
+                self._pages[asked] = page
+        return page
 
     def replies(self, comment: str, **how: Any) -> RepliesView:
         """Return one page of replies; see `Thread.replies`."""
@@ -376,6 +433,15 @@ class DenseThread(Thread):
         return thread
 
     @property
+    def dense(self) -> DenseOutline:
+        """The outline under the rules that the thread was made for."""
+        return self._dense
+
+    def lens(self, rules: Rules, reader: Actor | str | None, reveal: Collection[str] | str) -> Lens:
+        """Return how a reader sees the thread under *rules*."""
+        return DenseLens(self, rules, reader, reveal) if rules == self._rules else super().lens(rules, reader, reveal)
+
+    @property
     def nbytes(self) -> int:
         """How much memory it takes, roughly."""
         return self.columns.nbytes + _CELLS_COST * len(self._cells) + _EVENT_COST * len(self._at_hand)
@@ -388,6 +454,20 @@ def _without(rows: Heads, revisions: set[int]) -> Heads:
     kept = [place for place, revision in enumerate(rows.revisions) if revision not in revisions]
     heads = b"".join(rows.heads[SIZE * place : SIZE * (place + 1)] for place in kept)
     return Heads([rows.revisions[place] for place in kept], heads)
+
+
+def _question(how: dict[str, Any]) -> tuple[Any, ...] | None:
+    """Return what a page was asked for with, to know it again; None for what only one reader asks for."""
+    policy = how.get("policy")
+    if how.get("reveal", ()) not in ((), "all"):
+        return None
+    told = [(name, type(how[name]), how[name]) for name in sorted(how) if name not in ("policy", "reveal")]
+    asked = (*told, how.get("reveal") == "all", None if policy is None else policy.rules)
+    try:
+        hash(asked)
+    except TypeError:
+        return None  # whoever answers says what is wrong with it
+    return asked
 
 
 class _Reactions(Cell):

@@ -30,7 +30,7 @@ from threadstore.outline import Node, Outline, SortKey, behind
 from threadstore.ranking import Order, Votes, key
 from threadstore.runs import Runs
 from threadstore.standing import Standing, person_erasures
-from threadstore.viewmodel import Mention
+from threadstore.viewmodel import CommentView, Mention
 
 if TYPE_CHECKING:
     from threadstore.dense import DenseThread
@@ -150,7 +150,10 @@ class DenseOutline(Outline):
         self._thread = thread
         self._runs: dict[Order, Runs] = {}
         self._flat_runs: dict[Order, Runs] = {}
-        self._kept: dict[int, Place] = {}
+        #: The nodes that are kept, by rank.
+        self.kept_ranks: dict[int, Place] = {}
+        #: What was shown of plain comments, to be shown again while nothing has changed.
+        self.views: dict[int, CommentView] = {}
         self._by_score: dict[int, Runs] = {}
         self._flat_hot: tuple[int, list[SortKey]] | None = None
         #: The rank of each comment's top-level ancestor, and the last comment below each of those; known once "active" is asked for.
@@ -165,7 +168,7 @@ class DenseOutline(Outline):
         self.names: Names = DenseNames(self)
         missing = sum(1 for revision in columns.revision if not revision) if 0 in columns.revision else 0
         self._places["total"] = len(columns) - missing
-        self._top_level = columns.top_count - missing
+        self._top_level = len(columns.tops) - missing
 
     def _begin(self) -> None:
         """Do nothing: the columns have given all that there is its place."""
@@ -174,7 +177,7 @@ class DenseOutline(Outline):
 
     def place(self, rank: int) -> Node:
         """Return the node of a rank: the kept one, or one for this look."""
-        return self._kept.get(rank) or Place(self, rank, self.columns.id_of(rank))
+        return self.kept_ranks.get(rank) or Place(self, rank, self.columns.id_of(rank))
 
     def node(self, id: str) -> Node | None:
         """Return the place of a comment or of a placeholder. Complexity: O(log n)."""
@@ -209,7 +212,7 @@ class DenseOutline(Outline):
 
     def is_kept(self, rank: int) -> bool:
         """Return whether something about the comment is not plain."""
-        return rank in self._kept
+        return rank in self.kept_ranks
 
     def ancestors(self, node: Node) -> Iterator[Node]:
         """Yield the nodes above *node*, without keeping any."""
@@ -226,7 +229,7 @@ class DenseOutline(Outline):
 
     def keep(self, rank: int) -> Place:
         """Return the node of a rank, kept from now on. Complexity: O(replies + log n)."""
-        place = self._kept.get(rank)
+        place = self.kept_ranks.get(rank)
         if place is not None:
             return place
         columns = self.columns
@@ -237,7 +240,7 @@ class DenseOutline(Outline):
             self._thread.hold(place)
         self._touch(rank)
         self._note_irregular(place)
-        self._kept[rank] = self._nodes[place.id] = place
+        self.kept_ranks[rank] = self._nodes[place.id] = place
         place.kept = True
         if columns.parent[rank] == TOP:
             insort(self._top.children, place.id)
@@ -258,6 +261,7 @@ class DenseOutline(Outline):
 
     def absorb(self, cell: str, event: Event, before: Event | None) -> bool:
         """Take in something that is not plain; see `Outline.absorb`."""
+        self.views.clear()
         if isinstance(event, PersonErased):
             self._absorb_erasure()
             return True
@@ -289,6 +293,7 @@ class DenseOutline(Outline):
             self._note_score(rank)
         elif isinstance(parent, Place) and not parent.kept:
             columns.add_kid(above, rank)
+            self.views.pop(above, None)
         else:
             insort(parent.children, event.id)
             parent.replies += 1
@@ -309,6 +314,7 @@ class DenseOutline(Outline):
         """
         assert event.actor is not None
         self._touch(rank)
+        self.views.pop(rank, None)
         given = isinstance(event, ReactionGiven)
         self.columns.react(rank, event.actor.id, event.kind, given=given, revision=revision, former=former)
         if self.columns.parent[rank] == TOP:
@@ -370,14 +376,23 @@ class DenseOutline(Outline):
         return (merge(kept, plain) if count else plain), count + more
 
     def _plain_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
+        ranks, count = self.ranks_behind(order, pinned, now, after)
+        return (self.key_at(rank, order, pinned, now) for rank in ranks), count
+
+    def has_kept_tops(self) -> bool:
+        """Return whether some of the live top level is kept."""
+        return bool(self._top.children)
+
+    def ranks_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[int], int]:
+        """Return the ranks of the plain top level behind *after*, lazily, and how many they are."""
         if pinned and after is not None:  # what is pinned is kept, and stands before
             after = after[1:] if after[0] else None
-        if order == "hot":
-            keys, count = self._hot_behind(now, after)
-        else:
-            ranks, count = self._top_runs(order).behind(after)
-            keys = map(partial(self._key_of, order), ranks)
-        return (((1, *key) for key in keys) if pinned else keys), count
+        return self._hot_behind(now, after) if order == "hot" else self._top_runs(order).behind(after)
+
+    def key_at(self, rank: int, order: Order, pinned: bool, now: int) -> SortKey:
+        """Return where a plain top-level comment belongs in *order*; see `top_key`."""
+        key = self._flat_key_of(order, now, rank) if order == "hot" else self._key_of(order, rank)
+        return (1, *key) if pinned else key
 
     def _key_of(self, order: Order, rank: int) -> SortKey:
         """Return where a plain top-level comment belongs in *order*."""
@@ -406,11 +421,11 @@ class DenseOutline(Outline):
 
     def _plain_tops(self) -> list[int]:
         """Return the ranks of the plain top level, ascending. Complexity: O(n)."""
-        tops = [rank for rank, above in enumerate(self.columns.parent) if above == TOP]
-        return [rank for rank in tops if rank not in self._kept] if self._kept else tops
+        tops = self.columns.tops
+        return [rank for rank in tops if rank not in self.kept_ranks] if self.kept_ranks else list(tops)
 
     def _is_plain(self, rank: int) -> bool:
-        return rank not in self._kept
+        return rank not in self.kept_ranks
 
     def _in_order(self, order: Order, ranks: list[int], keyed: Callable[[int], SortKey]) -> array[int]:
         """Return *ranks*, which ascend, in *order*."""
@@ -430,8 +445,8 @@ class DenseOutline(Outline):
         votes = self._plain_votes(rank, "", "")
         return votes.up - votes.down
 
-    def _hot_behind(self, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
-        """Return the keys of the plain top level behind *after*. Complexity: O(scores * log n) keys."""
+    def _hot_behind(self, now: int, after: SortKey | None) -> tuple[Iterator[int], int]:
+        """Return the plain top level behind *after*. Complexity: O(scores * log n) keys."""
         if not self._by_score:
             of_score: dict[int, list[int]] = {}
             for rank in reversed(self._plain_tops()):
@@ -439,10 +454,10 @@ class DenseOutline(Outline):
             self._by_score = {score: self._score_runs(score, array("I", ranks)) for score, ranks in of_score.items()}
         keyed = partial(self._flat_key_of, "hot", now)
         found = [runs.since(None if after is None else lambda rank: keyed(rank) > after) for runs in self._by_score.values()]
-        return merge(*(map(keyed, ranks) for ranks, count in found if count)), sum(count for _, count in found)
+        return merge(*(ranks for ranks, count in found if count), key=keyed), sum(count for _, count in found)
 
     def _score_runs(self, score: int, ranks: array[int]) -> Runs:
-        return Runs(ranks, neg, lambda rank: rank not in self._kept and self._score(rank) == score)
+        return Runs(ranks, neg, lambda rank: rank not in self.kept_ranks and self._score(rank) == score)
 
     def _note_score(self, rank: int) -> None:
         if self._by_score:
@@ -472,7 +487,7 @@ class DenseOutline(Outline):
         return runs
 
     def _plain_ranks(self) -> list[int]:
-        return [rank for rank, revision in enumerate(self.columns.revision) if revision and rank not in self._kept]
+        return [rank for rank, revision in enumerate(self.columns.revision) if revision and rank not in self.kept_ranks]
 
     def _flat_hot_keys(self, now: int) -> list[SortKey]:
         """Return the keys of the plain comments, hottest first. Complexity: O(n log n) for each moment, and after a change."""

@@ -18,11 +18,12 @@ is withheld is in no field of what is shown.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from heapq import merge
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
+from threadstore.cursors import write_cursor
 from threadstore.events import Actor, Event
 from threadstore.ids import time_of
 from threadstore.outline import Node, Outlined, SortKey, behind
@@ -31,13 +32,17 @@ from threadstore.ranking import Order
 from threadstore.standing import Standing, cancellable, effective_reaction, is_author
 from threadstore.viewmodel import CommentView, Concealment, Mention
 
-__all__ = ["Lens", "Outlined", "shown_actor"]
+__all__ = ["Lens", "Outlined", "Place", "shown_actor"]
 
 MAX_REVEAL: Final = 100_000
 #: How far up a name that several have is looked for. A page of a deep chain would else cost its rows times its depth.
 MAX_ABOVE: Final = 1_000
 
 _FLAGS_WITH_MARKS: Final = ("removed", "held", "spoiler", "reported", "pinned")
+
+
+#: A place in the tree, as a lens knows it; only a lens can tell what it is. Here, a `Node`.
+Place = Any
 
 
 class Lens:
@@ -86,8 +91,8 @@ class Lens:
             return self.moderates or is_author(self.reader, posted)
         return flag == "removed" and self.moderates
 
-    def top(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[Node], int]:
-        """Return the top-level nodes behind *after*, lazily, and how many they are."""
+    def top(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[Place], int]:
+        """Return the top-level places behind *after*, lazily, and how many they are."""
         unburied = map(self._node, self._unburied_below(self.outline.top))
         more = sorted(self.outline.top_key(node, order, pinned, now) for node in unburied)
         return self._merged(self.outline.top_behind(order, pinned, now, after), behind(more, after))
@@ -107,6 +112,27 @@ class Lens:
         live, count = node.replies_behind(after)
         more = [id for id in self._unburied_below(node) if id > after]
         return map(self._node, merge(live, more) if more else live), count + len(more)
+
+    def first_replies(self, place: Place, most: int) -> tuple[Sequence[Place], int]:
+        """Return the first replies, at most so many, and how many there are."""
+        replies, count = self.children(place)
+        return list(islice(replies, most)), count
+
+    def prepare(self, places: Sequence[Place]) -> None:
+        """Make ready what the rows of these places need, all at once."""
+
+    def row(self, place: Place, depth: int, replies: tuple[CommentView, ...], left: int) -> CommentView:
+        """Return what this reader sees of one place, with the first of its replies and the cursor for those that are left."""
+        more = self.replies_cursor(place.id, replies[-1].id if replies else "") if left else None
+        return self.comment(place, depth, replies, left, more)
+
+    def replies_cursor(self, comment: str, last: str) -> str:
+        """Return the cursor for the replies behind the *last*; empty for all."""
+        return write_cursor(self.thread.key, f"replies {comment}", (last,))
+
+    def top_key(self, place: Place, order: Order, pinned: bool, now: int) -> SortKey:
+        """Return where a top-level place belongs in *order*."""
+        return self.outline.top_key(place, order, pinned, now)
 
     def _unburied_below(self, node: Node) -> list[str]:
         return [id for id in node.buried if id in self._unburied] if self._unburied else []

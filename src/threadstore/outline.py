@@ -18,9 +18,9 @@ Laws: `absorb` leaves the outline equal to a new one; counts equal a recount of 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadstore.events import (
     Actor,
@@ -49,6 +49,9 @@ from threadstore.standing import (
 )
 from threadstore.state import State
 from threadstore.viewmodel import Counts
+
+if TYPE_CHECKING:
+    from threadstore.lens import Lens
 
 __all__ = ["Node", "Outline", "Outlined", "SortKey", "behind"]
 
@@ -133,6 +136,10 @@ class Outlined(State):
 
     def outline(self, rules: Rules) -> Outline:
         """Return what is derived from the state under *rules*."""
+        raise NotImplementedError
+
+    def lens(self, rules: Rules, reader: Actor | str | None, reveal: Collection[str] | str) -> Lens:
+        """Return how a reader sees the state under *rules*."""
         raise NotImplementedError
 
 

@@ -17,7 +17,7 @@ from threadstore.cursors import read_cursor, write_cursor
 from threadstore.errors import CommentNotFound, InvalidCursor
 from threadstore.events import Actor, ThreadDescribed, check_int
 from threadstore.ids import NIL, time_of
-from threadstore.lens import Lens, Outlined
+from threadstore.lens import Lens, Outlined, Place
 from threadstore.outline import Node, SortKey
 from threadstore.policy import Rules
 from threadstore.ranking import ORDERS, Order, Votes, key
@@ -42,48 +42,41 @@ _ID_SHAPE: Final = (str,)
 class _Row:
     """One comment chosen for a page, with its replies on the page and how many of them are not."""
 
-    __slots__ = ("depth", "left", "node", "replies", "view")
+    __slots__ = ("depth", "left", "place", "replies", "view")
 
-    def __init__(self, node: Node, depth: int) -> None:
-        self.node = node
+    def __init__(self, place: Place, depth: int) -> None:
+        self.place = place
         self.depth = depth
         self.replies: list[_Row] = []
         self.left = 0
         self.view: CommentView | None = None
 
 
-def _tree(lens: Lens, nodes: Iterable[Node], start: int, replies: int, depth: int, rows: int) -> tuple[CommentView, ...]:
+def _tree(lens: Lens, places: Iterable[Place], start: int, replies: int, depth: int, rows: int) -> tuple[CommentView, ...]:
     """
-    Return the views of *nodes*, with as many replies as the bounds allow, chosen level by level.
+    Return the views of *places*, with as many replies as the bounds allow, chosen level by level.
 
     Complexity: O(rows).
     """
-    chosen = [_Row(node, start) for node in nodes]
+    chosen = [_Row(place, start) for place in places]
     top = len(chosen)
     budget = rows - top
     for row in chosen:  # grows as it is walked, one level behind the other
-        children, count = lens.children(row.node)
-        take = min(replies, budget, count) if row.depth - start < depth else 0
-        row.replies = [_Row(child, row.depth + 1) for child in islice(children, take)]
-        row.left = count - len(row.replies)
-        budget -= len(row.replies)
-        chosen.extend(row.replies)
+        shown, count = lens.first_replies(row.place, min(replies, budget) if row.depth - start < depth else 0)
+        row.left = count - len(shown)
+        if shown:
+            row.replies = [_Row(child, row.depth + 1) for child in shown]
+            budget -= len(shown)
+            chosen.extend(row.replies)
+    lens.prepare([row.place for row in chosen])
     for row in reversed(chosen):
         row.view = _row_view(lens, row)
     return tuple(row.view for row in chosen[:top] if row.view is not None)
 
 
 def _row_view(lens: Lens, row: _Row) -> CommentView:
-    shown = tuple(reply.view for reply in row.replies if reply.view is not None)
-    more = None
-    if row.left:
-        last = row.replies[-1].node.id if row.replies else ""
-        more = _replies_cursor(lens, row.node, last)
-    return lens.comment(row.node, row.depth, shown, row.left, more)
-
-
-def _replies_cursor(lens: Lens, node: Node, last: str) -> str:
-    return write_cursor(lens.thread.key, f"replies {node.id}", (last,))
+    shown = tuple([reply.view for reply in row.replies if reply.view is not None])
+    return lens.row(row.place, row.depth, shown, row.left)
 
 
 def check_bounds(limit: int, replies: int = 0, depth: int = 0, rows: int = 1, context: int = 0) -> None:
@@ -150,13 +143,13 @@ def thread_page(
     check_bounds(limit, replies, depth, rows)
     if type(pinned) is not bool:  # listings are kept for each of its values
         raise TypeError(f"pinned must be a bool, not {type(pinned).__name__}")
-    lens = Lens(thread, rules, reader, reveal)
+    lens = thread.lens(rules, reader, reveal)
     listing = f"view {by} pinned" if pinned else f"view {by}"
     moment, behind = _moment(thread, by, now, after, listing, _shape(by, pinned))
-    nodes, count = lens.top(by, pinned, moment, behind)
-    chosen = list(islice(nodes, min(limit, rows)))
+    places, count = lens.top(by, pinned, moment, behind)
+    chosen = list(islice(places, min(limit, rows)))
     left = count - len(chosen)
-    last = write_cursor(thread.key, listing, lens.outline.top_key(chosen[-1], by, pinned, moment), now=moment) if left else None
+    last = write_cursor(thread.key, listing, lens.top_key(chosen[-1], by, pinned, moment), now=moment) if left else None
     described = description(thread.today.cells(""), rules)
     title, url = "", ""
     if isinstance(described, ThreadDescribed):
@@ -191,7 +184,7 @@ def replies_page(
 ) -> RepliesView:
     """Return one page of a comment's replies; see `Thread.replies`."""
     check_bounds(limit, replies, depth, rows)
-    lens = Lens(thread, rules, reader, reveal)
+    lens = thread.lens(rules, reader, reveal)
     node = _node_or_raise(lens, comment)
     behind = ""
     if after is not None:
@@ -204,7 +197,7 @@ def replies_page(
         comment=comment,
         revision=thread.revision,
         comments=_tree(lens, chosen, lens.depth(node) + 1, replies, depth, rows),
-        next=_replies_cursor(lens, node, chosen[-1].id) if left else None,
+        next=lens.replies_cursor(node.id, chosen[-1].id) if left else None,
         left=left,
     )
 
@@ -223,7 +216,7 @@ def single_comment(
 ) -> CommentView:
     """Return one comment in its context; see `Thread.comment`."""
     check_bounds(1, replies, depth, rows, context)
-    lens = Lens(thread, rules, reader, reveal)
+    lens = thread.lens(rules, reader, reveal)
     node = _node_or_raise(lens, id)
     level = lens.depth(node)
     view = _tree(lens, [node], level, replies, depth, rows)[0]
@@ -232,7 +225,7 @@ def single_comment(
         level -= 1
         _, count = lens.children(above)
         left = count - lens.shows(below)
-        view = lens.comment(above, level, (view,), left, _replies_cursor(lens, above, "") if left else None)
+        view = lens.comment(above, level, (view,), left, lens.replies_cursor(above.id, "") if left else None)
         below = above
     return view
 
@@ -258,12 +251,13 @@ def flat_page(
     """Return one page of all comments without their tree; see `Thread.flat`."""
     by = _check_order(order)
     check_bounds(limit)
-    lens = Lens(thread, rules, reader, reveal)
+    lens = thread.lens(rules, reader, reveal)
     listing = f"flat {by}"
     moment, behind = _moment(thread, by, now, after, listing, _shape(by, False))
     nodes, count = lens.flat(by, moment, behind)
     chosen = list(islice(nodes, limit))
     left = count - len(chosen)
+    lens.prepare(chosen)
     return ListView(
         thread=thread.key,
         revision=thread.revision,
@@ -276,5 +270,5 @@ def flat_page(
 
 def alone(lens: Lens, node: Node) -> CommentView:
     """Return a comment without its replies, which `left` counts and `more` leads to."""
-    _, left = lens.children(node)
-    return lens.comment(node, lens.depth(node), (), left, _replies_cursor(lens, node, "") if left else None)
+    _, left = lens.first_replies(node, 0)
+    return lens.row(node, lens.depth(node), (), left)

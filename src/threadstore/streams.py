@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import takewhile
+from typing import Any
 
+from threadstore.codec import glance
 from threadstore.errors import DataError
 from threadstore.events import Event
 from threadstore.heads import Heads
@@ -40,6 +42,11 @@ class StreamOf:
             with suppress(DataError):
                 facts[record.revision] = record.event
         return facts
+
+    def glance(self, revisions: Sequence[int]) -> dict[int, list[Any]]:
+        """Return the values of the records with these revisions; those that can not be read are left out."""
+        records = self._log.fetch(self._key, revisions) if revisions else ()
+        return {record.revision: glance(record.data) for record in records if not record.damage}
 
     def upto(self, revision: int) -> Iterator[Event]:
         """Yield all facts up to a revision that can be read."""

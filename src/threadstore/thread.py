@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final, TypeVar
 
 from threadstore.events import Actor, Event
-from threadstore.lens import Outlined
+from threadstore.lens import Lens
 from threadstore.moderation import correction_list, queue_page
-from threadstore.outline import Outline
+from threadstore.outline import Outline, Outlined
 from threadstore.pages import flat_page, replies_page, single_comment, thread_page
 from threadstore.policy import Policy, Rules
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
@@ -56,9 +56,17 @@ class Thread(Outlined):
             self._outline = Outline(self, rules)
         return self._outline
 
+    def lens(self, rules: Rules, reader: Actor | str | None, reveal: Collection[str] | str) -> Lens:
+        """Return how a reader sees the thread under *rules*."""
+        return Lens(self, rules, reader, reveal)
+
     def despite_damage(self, ask: Callable[[], T]) -> T:
-        """Return the answer to a question about the thread; one that is read from a log may have to leave something out first."""
-        return ask()
+        """
+        Return the answer to a question about the thread.
+
+        One that is read from a log may have to leave something out first, and a past asks for what holds today.
+        """
+        return ask() if self._today is None else self._today.despite_damage(ask)
 
     def view(
         self,
@@ -100,19 +108,21 @@ class Thread(Outlined):
 
         Complexity: O(page + log n); the first page of an order sorts the top level, and "hot" does so for each new moment.
         """
-        return thread_page(
-            self,
-            order=order,
-            limit=limit,
-            after=after,
-            reader=reader,
-            reveal=reveal,
-            replies=replies,
-            depth=depth,
-            rows=rows,
-            pinned=pinned,
-            now=now,
-            rules=_rules(policy),
+        return self.despite_damage(
+            lambda: thread_page(
+                self,
+                order=order,
+                limit=limit,
+                after=after,
+                reader=reader,
+                reveal=reveal,
+                replies=replies,
+                depth=depth,
+                rows=rows,
+                pinned=pinned,
+                now=now,
+                rules=_rules(policy),
+            )
         )
 
     def replies(
@@ -138,17 +148,19 @@ class Thread(Outlined):
             CommentNotFound: The thread has no such comment.
             InvalidCursor, ValueError: as for `view`.
         """
-        return replies_page(
-            self,
-            comment,
-            after=after,
-            limit=limit,
-            reader=reader,
-            reveal=reveal,
-            replies=replies,
-            depth=depth,
-            rows=rows,
-            rules=_rules(policy),
+        return self.despite_damage(
+            lambda: replies_page(
+                self,
+                comment,
+                after=after,
+                limit=limit,
+                reader=reader,
+                reveal=reveal,
+                replies=replies,
+                depth=depth,
+                rows=rows,
+                rules=_rules(policy),
+            )
         )
 
     def flat(
@@ -167,7 +179,11 @@ class Thread(Outlined):
 
         Placeholders and tombstones are left out. Complexity: O(n log n) for the first page after a change, O(page + log n) then.
         """
-        return flat_page(self, order=order, limit=limit, after=after, reader=reader, reveal=reveal, now=now, rules=_rules(policy))
+        return self.despite_damage(
+            lambda: flat_page(
+                self, order=order, limit=limit, after=after, reader=reader, reveal=reveal, now=now, rules=_rules(policy)
+            )
+        )
 
     def comment(
         self,
@@ -194,21 +210,23 @@ class Thread(Outlined):
 
         Complexity: O(page + depth of the comment).
         """
-        return single_comment(
-            self,
-            id,
-            context=context,
-            reader=reader,
-            reveal=reveal,
-            replies=replies,
-            depth=depth,
-            rows=rows,
-            rules=_rules(policy),
+        return self.despite_damage(
+            lambda: single_comment(
+                self,
+                id,
+                context=context,
+                reader=reader,
+                reveal=reveal,
+                replies=replies,
+                depth=depth,
+                rows=rows,
+                rules=_rules(policy),
+            )
         )
 
     def counts(self, *, policy: Policy | None = None) -> Counts:
         """Return how many comments there are; the same for every reader. Complexity: O(1)."""
-        return self.outline(_rules(policy)).counts()
+        return self.despite_damage(lambda: self.outline(_rules(policy)).counts())
 
     def corrections(
         self,
@@ -226,7 +244,9 @@ class Thread(Outlined):
 
         Complexity: O(corrections + corrections * len(text)).
         """
-        return correction_list(self, text=text, article_version=article_version, reader=reader, rules=_rules(policy))
+        return self.despite_damage(
+            lambda: correction_list(self, text=text, article_version=article_version, reader=reader, rules=_rules(policy))
+        )
 
     def queue(self, *, limit: int = 20, after: str | None = None, policy: Policy | None = None) -> QueueView:
         """
@@ -240,7 +260,7 @@ class Thread(Outlined):
 
         Complexity: O(w log w) for w waiting.
         """
-        return queue_page(self, limit=limit, after=after, rules=_rules(policy))
+        return self.despite_damage(lambda: queue_page(self, limit=limit, after=after, rules=_rules(policy)))
 
 
 _DEFAULT_RULES: Final = Policy().rules

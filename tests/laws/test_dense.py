@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Any
 
 import pytest
 
 from threadstore import Policy, fold
+from threadstore.codec import encode, glance
 from threadstore.dense import DenseThread
 from threadstore.events import (
     Actor,
@@ -42,6 +44,10 @@ class Told:
     def fetch(self, revisions: Sequence[int]) -> dict[int, Event]:
         """Return the facts with these revisions."""
         return {revision: self.events[revision - 1] for revision in revisions}
+
+    def glance(self, revisions: Sequence[int]) -> dict[int, list[Any]]:
+        """Return the values of the records with these revisions."""
+        return {revision: glance(encode(self.events[revision - 1])) for revision in revisions}
 
     def upto(self, revision: int) -> Iterator[Event]:
         """Yield the first facts."""
