@@ -23,7 +23,6 @@ from threadstore.testing.given import (
     CYD,
     MODERATOR,
     THREAD,
-    approved,
     deleted,
     described,
     edited,
@@ -199,7 +198,7 @@ def test_what_is_in_memory_is_reckoned_with():
     assert sizes == sorted(set(sizes))
     thread = read(STORY)
     before = thread.nbytes
-    thread.view()
+    thread.cells(id_of(1))
     assert thread.nbytes > before
 
 
@@ -537,3 +536,17 @@ def test_everything_can_be_asked_of_a_damaged_thread(damaged: set[int]):
         thread = dense_on(log)
         thread.read()
         assert ask(thread) == ask(fold(left, key=THREAD))
+
+
+def test_a_past_of_a_damaged_thread_is_shown():
+    """Its texts are today's, so what is damaged today is left out of it too, whatever is asked."""
+    for ask in (
+        lambda past: past.view().comments,
+        lambda past: past.counts(),
+        lambda past: past.comment(id_of(1)),
+        lambda past: past.corrections(),
+    ):
+        store, _ = half_damaged(STORY, {4})
+        with store:
+            past = store.thread(THREAD).as_of(moment(6))
+            assert ask(past) == ask(fold([event for event in STORY if event != STORY[3]], key=THREAD).as_of(moment(6)))
