@@ -91,7 +91,7 @@ _READ: Final = """
     WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
 # Aggregates take the rows of a limited subquery in its order.
 _HEADS: Final = """
-    SELECT count(*), min(revision), max(revision), CAST(group_concat(head, '') AS BLOB) FROM (
+    SELECT count(*), sum(revision), min(revision), max(revision), CAST(group_concat(head, '') AS BLOB) FROM (
         SELECT e.revision, head FROM threads AS t JOIN events AS e ON e.thread = t.id
         WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?)"""
 _FETCH: Final = """
@@ -335,10 +335,16 @@ class SqliteLog(EventLog):
         revisions, runs = array("Q"), list[bytes]()
         with suppress(TypeError, ValueError, OverflowError, CorruptRecord):  # a damaged field may be of any type
             while start < upto:
-                count, first, last, run = self._one(_HEADS, thread, start, upto, _RUN)
+                count, total, first, last, run = self._one(_HEADS, thread, start, upto, _RUN)
                 if not count:
                     break
-                if first <= start or last - first != count - 1 or len(run) != SIZE * count or not are_sound(run):
+                if (
+                    first <= start
+                    or last - first != count - 1
+                    or 2 * total != (first + last) * count
+                    or len(run) != SIZE * count
+                    or not are_sound(run)
+                ):
                     raise ValueError("one of them is damaged, or missing")
                 revisions.extend(range(first, last + 1))
                 runs.append(run)
