@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from xml.etree import ElementTree as Xml
 
 import msgspec
 from starlette.responses import Response
 
 from news_site.articles import Article
+from news_site.looking import moment_of
 from threadstore import CommentView, ThreadView, excerpt
 
 __all__ = ["atom", "json_view"]
@@ -57,4 +57,4 @@ def _add(parent: Xml.Element, tag: str, text: str) -> None:
 
 
 def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment_of(ms).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -26,16 +26,22 @@ from threadstore import SUPPORT, Actor, CommentView, CorrectionView, StoredThrea
 if TYPE_CHECKING:
     from news_site.app import Site
 
-__all__ = ["ORDERS", "PAGE", "Look", "Passage"]
+__all__ = ["ORDERS", "PAGE", "ArticleLook", "Look", "Passage", "Revealed", "moment_of"]
 
 #: The orders that the page offers, as the library calls them and as a reader reads them.
 ORDERS: Final = {"oldest": "Oldest", "newest": "Newest", "top": "Most supported", "best": "Best"}
 #: How much of a thread one page shows; `rows` bounds it whatever the thread looks like.
 PAGE: Final[dict[str, Any]] = {"limit": 20, "replies": 3, "depth": 4, "rows": 80}
 
+_LAST_MS: Final = 253_402_300_799_000  # the end of the year 9999
 _COOKIE: Final = "revealed"
 _MAX_REVEALED: Final = 120  # so that the cookie stays below what browsers keep
 _COOKIE_SECONDS: Final = 365 * 24 * 3600
+
+
+def moment_of(ms: int) -> datetime:
+    """Return the moment; imported comments may bear dates that no calendar here has, which become its first or last."""
+    return datetime.fromtimestamp(min(max(ms, 0), _LAST_MS) / 1000, UTC)
 
 
 class Piece(NamedTuple):
@@ -114,11 +120,11 @@ class Look:
 
     @staticmethod
     def iso(ms: int) -> str:
-        return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment_of(ms).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @staticmethod
     def when(ms: int) -> str:
-        moment = datetime.fromtimestamp(ms / 1000, UTC)
+        moment = moment_of(ms)
         return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
     @staticmethod

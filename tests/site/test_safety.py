@@ -122,9 +122,8 @@ def test_cookies(visitor: Any, site: Any):
 
 def test_cookies_over_https(path: Any, make_site: Any, serving_site: Any, new_visitor: Any):
     """Behind HTTPS, cookies are for HTTPS only."""
-    with serving_site(make_site(path, secure=True)) as port:
-        with new_visitor(f"http://127.0.0.1:{port}").http as http:
-            answer = http.get(WEIR)
+    with serving_site(make_site(path, secure=True)) as port, new_visitor(f"http://127.0.0.1:{port}").http as http:
+        answer = http.get(WEIR)
     assert "secure" in answer.headers["set-cookie"].lower()
 
 
@@ -319,6 +318,18 @@ def test_a_page_is_bounded(visitor: Any, site: Any):
     assert len(visitor.get(CLOCK).source) < 1_700_000
     short = [message for message in [visitor.get("/").source] if len(message) < 20_000]
     assert short
+
+
+@pytest.mark.parametrize("at", [-(2**53), -1, 2**53])
+def test_dates_beyond_the_calendar(at: int, visitor: Any, site: Any):
+    """A comment that was imported with an impossible date breaks no page and no feed."""
+    from threadstore import CommentPosted, id_for
+
+    key = site.by_slug["lights-over-the-weir"].key
+    old = CommentPosted(id=id_for(1_700_000_000_000, "old"), thread=key, body="From another age.", at=at)
+    site.store.merge([old])
+    for url in (WEIR, f"{WEIR}/feed.atom", "/", "/feed.atom", f"{WEIR}/c/{old.id}"):
+        assert visitor.http.get(url).status_code == 200, url
 
 
 def test_something_breaks(visitor: Any, site: Any, monkeypatch: pytest.MonkeyPatch):
