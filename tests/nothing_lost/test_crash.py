@@ -128,13 +128,6 @@ MUTANTS = (
         {"way": "statement", "kills": 60},
     ),
     Mutant(
-        "what is deleted is not overwritten",
-        DATABASE,
-        '"PRAGMA secure_delete = ON"',
-        '"PRAGMA secure_delete = OFF"',
-        {"way": "moment", "kills": 60},
-    ),
-    Mutant(
         "nobody sees the erasure of a killed process through",
         "store.py",
         "if isinstance(command, c.Erase | c.ErasePerson):",

@@ -40,13 +40,6 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        "a page behind the end of a log is looked for from there",
-        "test_hostile_arguments.py::test_a_feed_begins_where_the_log_ends",
-        "store.py",
-        "            end = min(before, end)\n",
-        "            end = before\n",
-    ),
-    Mutant(
         "roles are believed whatever the policy",
         "test_hostile_threads.py::test_a_claimed_erasure_takes_no_words",
         "standing.py",
