@@ -147,7 +147,7 @@ def test_each_role_is_told(role: str):
 
 def test_only_a_comment_tells_a_name():
     """A name is a hash, never zero and of 63 bits; a blank one is none."""
-    assert int.from_bytes(head(posted(1))[NAME : NAME + 8], "little") == name_hash("Ann Lee") != 0
+    assert int.from_bytes(head(posted(1))[NAME : NAME + 8], "big") == name_hash("Ann Lee") != 0
     assert name_hash("Ann Lee") < 1 << 63
     assert name_hash("Ann Lee") != name_hash("ann lee")
     assert [name_hash(""), name_hash(" \t")] == [0, 0]
