@@ -161,7 +161,7 @@ def test_a_missing_parent_has_a_place():
 
 
 def test_a_void_parent_makes_a_comment_not_plain():
-    """A comment that answers itself, or a larger id, hangs nowhere in the tree; so do not its own replies, which it would hold."""
+    """A comment that answers itself, or a larger id, hangs nowhere among the others."""
     events = [posted(1), posted(2, to=2), posted(3, to=5), posted(5), posted(6, to=1)]
     columns, rest = build(events)
     assert [columns.id_of(rank) for rank in range(len(columns))] == [id_of(1), id_of(5), id_of(6)]
@@ -189,7 +189,7 @@ def test_an_exclusive_kind_is_not_plain():
 
 
 def test_edits_by_others_take_a_comments_edits_away():
-    """If a moderator or a stranger edited a comment, all its edits are for the cells; one that only its author edited keeps them."""
+    """Where a moderator or a stranger edited a comment, all its edits are for the cells; where only its author did, none."""
     alien, moderating = edited(4, 1, by=BOB), edited(8, 5, by=replace(ANN, role="moderator"))
     events = [posted(1), edited(3, 1), alien, posted(5), moderating, posted(6), edited(10, 6), edited(9, 6)]
     columns, rest = build(events)

@@ -177,6 +177,49 @@ def test_a_late_comment_waits_in_cells():
     assert read(events)._cells == {}
 
 
+def test_what_an_erasure_takes_beforehand_is_not_shown():
+    """A comment that comes after its writer's erasure, and was written before it, is no plain one."""
+    events = [posted(1, by=BOB), person_erased(9, ANN), posted(5), posted(12)]
+    thread = read(events[:2])
+    follow(thread, events[2:])
+    assert sorted(thread._cells) == ["", id_of(5)]
+    agree(thread, events)
+
+
+def test_an_erased_name_is_told_no_longer():
+    """Whoever is erased is not addressed any longer, in whatever they said; others of that name are."""
+    events = [posted(1), posted(2, by=CYD), posted(3, "@Ann Lee and @Cyd", by=BOB), posted(4, "@Ann Lee, @Cyd", by=BOB)]
+    thread = read(events)
+    agree(thread, events)
+    assert [mention.actor for mention in thread.comment(id_of(3)).mentions] == [ANN.id, CYD.id]
+    follow(thread, [person_erased(9, ANN)])
+    agree(thread, [*events, person_erased(9, ANN)])
+    assert [mention.actor for mention in thread.comment(id_of(3)).mentions] == [CYD.id]
+
+
+def test_orders_follow_what_happens():
+    """Once somebody has looked, lists are kept up with whatever comes to plain comments, and with what ceases to be plain."""
+    thread, events = read(STORY), list(STORY)
+    more = [
+        reacted(9, 5, by=BOB), posted(10, to=5), reacted(11, 1, by=ANN), posted(12), removed(13, 10), posted(14, to=2), pinned(15, 1),
+        posted(16, to=5), removed(17, 5), reacted(18, 12), unreacted(19, 12), posted(20, to=12), deleted(21, 20, by=ANN),
+    ]  # fmt: skip
+    for event in more:
+        agree(thread, events)
+        follow(thread, [event])
+        events.append(event)
+    agree(thread, events)
+
+
+def test_a_placeholder_is_no_comment():
+    """It counts nowhere, whether the comment comes later or not."""
+    events = [posted(5, to=3), posted(6, to=5), posted(8, to=4)]
+    thread = read(events)
+    agree(thread, events)
+    follow(thread, [posted(3), posted(9, to=4)])
+    agree(thread, [*events, posted(3), posted(9, to=4)])
+
+
 def test_a_thread_is_empty_before_it_is_read():
     """It knows its key, and nothing else."""
     thread = dense_on(logged(STORY))
