@@ -22,6 +22,7 @@ from threadstore.columns import Columns
 from threadstore.dense_lens import DenseLens
 from threadstore.dense_outline import DenseOutline, Place
 from threadstore.events import Actor, CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
+from threadstore.frozen import Frozen, freeze, thaw
 from threadstore.heads import SIZE, Heads, ends, name_hash
 from threadstore.ids import from_bytes
 from threadstore.lens import Lens
@@ -96,6 +97,7 @@ class DenseThread(Thread):
         "_others",
         "_pages",
         "_pages_of",
+        "_rest",
         "_rules",
         "_source",
         "_unlogged",
@@ -117,6 +119,8 @@ class DenseThread(Thread):
         self._unlogged: dict[str, Event] = {}
         self._others: tuple[int, Thread] | None = None
         self._complete = False
+        #: The revisions of the facts that are not plain, while nothing has come beside what was read.
+        self._rest: list[int] | None = None
         #: Pages that were asked for, of the thread as it stood then.
         self._pages: dict[tuple[Any, ...] | None, ThreadView] = {}
         self._pages_of: tuple[int, int, int] | None = None
@@ -129,6 +133,26 @@ class DenseThread(Thread):
         Complexity: O(n log n), O(n) if the ids are in order.
         """
         self.despite_damage(self._read)
+
+    def freeze(self) -> bytes | None:
+        """Return the thread as bytes; None if it is not as it was read, or something is missing. Complexity: O(n), in C."""
+        if self._rest is None or self.unreadable or self._unlogged:
+            return None
+        return freeze(self.key, Frozen(self.earliest, self.latest, self._rest, self.columns))
+
+    def resume(self, revision: int, state: bytes) -> bool:
+        """Begin with what `freeze` gave at a revision; return False if that can not be read. Complexity: O(n), in C."""
+        frozen = thaw(self.key, self._rules, state)
+        if frozen is None:
+            return False
+
+        def begin() -> None:
+            self._begin_with(frozen.columns, frozen.rest)
+            self.earliest, self.latest, self.revision = frozen.earliest, frozen.latest, revision
+            self._take_rest(frozen.rest)
+
+        self.despite_damage(begin)
+        return True
 
     def _read(self) -> None:
         unlogged = self._unlogged
@@ -153,9 +177,8 @@ class DenseThread(Thread):
             self.read()
 
     def _begin(self, rows: Heads) -> None:
-        self.columns, rest = Columns.build(self._rules, rows)
-        self._dense = DenseOutline(self, self.columns)
-        self._last_post = self.columns.last_id()
+        self._begin_with(*Columns.build(self._rules, rows))
+        rest = self._rest or []
         former, self.revision, self.unreadable = self.revision, 0, 0
         if rows.revisions:
             self.earliest, self.latest = ends(rows)
@@ -163,6 +186,16 @@ class DenseThread(Thread):
             self.unreadable = self.revision - len(rows.revisions)
             self.changes += len(rows.revisions)
         self.miss(former)  # what was left out may have been the last
+        self._take_rest(rest)
+
+    def _begin_with(self, columns: Columns, rest: list[int]) -> None:
+        self.columns = columns
+        self._dense = DenseOutline(self, columns)
+        self._last_post = columns.last_id()
+        self._rest = rest
+        self.changes += 1
+
+    def _take_rest(self, rest: list[int]) -> None:
         for start in range(0, len(rest), _AT_ONCE):
             events = self.at_all(rest[start : start + _AT_ONCE])
             self.at_all(list(chain.from_iterable(map(self._needed, events))))  # at hand, then
@@ -340,6 +373,7 @@ class DenseThread(Thread):
 
     def _take(self, event: Event, number: int) -> bool:
         """Take a plain fact into the columns; return whether it is one."""
+        self._rest = None
         if event.extra or event.thread != self.key:
             return False
         if isinstance(event, CommentPosted):

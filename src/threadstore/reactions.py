@@ -34,10 +34,14 @@ class Reactions:
 
     __slots__ = ("_first", "_later", "_revisions", "_words")
 
-    def __init__(self) -> None:
-        self._first = array("I", [0])
-        self._words = array("I")
-        self._revisions = array("I")
+    def __init__(
+        self, first: array[int] | None = None, words: array[int] | None = None, revisions: array[int] | None = None
+    ) -> None:
+        self._first = array("I", [0]) if first is None else first
+        self._words = array("I") if words is None else words
+        self._revisions = array("I") if revisions is None else revisions
+        if not self._first or len(self._words) != len(self._revisions) or self._first[-1] != len(self._words):
+            raise ValueError("the reactions do not fit together")
         self._later = Pairs(array("Q"), array("I"))
 
     def fill(self, comments: int, ranks: Sequence[int], words: Sequence[int], revisions: Sequence[int]) -> None:
@@ -51,6 +55,10 @@ class Reactions:
                 order[first : first + count] = sorted(order[first : first + count], key=words.__getitem__)
         self._words = array("I", map(words.__getitem__, order))
         self._revisions = array("I", map(revisions.__getitem__, order))
+
+    def columns(self) -> tuple[array[int], array[int], array[int]]:
+        """Return what was found in the log, as `Reactions` takes it."""
+        return self._first, self._words, self._revisions
 
     @property
     def nbytes(self) -> int:

@@ -34,6 +34,7 @@ from typing import Final, Self
 import msgspec
 
 from threadstore import commands as c
+from threadstore import frozen
 from threadstore.commits import Commit, Commits, Overtaken
 from threadstore.cursors import read_cursor, write_cursor
 from threadstore.decide import is_same_request, resolve
@@ -65,7 +66,7 @@ from threadstore.hot import Hot, HotThreads
 from threadstore.ids import HybridClock, time_of
 from threadstore.lens import Lens
 from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Append, Damage, EventLog, Record, Revision, Summary
+from threadstore.logs.protocol import Append, Damage, EventLog, Record, Revision, Snapshot, Summary
 from threadstore.logs.sqlite import SqliteLog
 from threadstore.pages import check_bounds
 from threadstore.policy import Policy
@@ -79,8 +80,10 @@ from threadstore.viewmodel import Counts, OverviewView, QueueView, ThreadLine
 
 __all__ = ["FeedItem", "ThreadStore", "open"]
 
-#: More events than this, and more than a thread has already, are not folded one by one: the thread is read anew.
+#: More events than this, and more than an eighth of what a thread has, are not folded one by one: it is read anew.
 _TAIL: Final = 2_000
+#: A thread that has so many events, and was read from its heads, gets a snapshot.
+SNAPSHOT_FROM: Final = 2_000
 _CACHE_BYTES: Final = 64 << 20
 _MERGE_BATCH: Final = 10_000
 _CHUNK: Final = 1_000
@@ -166,6 +169,7 @@ class ThreadStore:
         self._hot = HotThreads(cache_bytes, self._unread)
         self._commits = Commits(log)
         self._fingerprint = fingerprint(policy.rules)
+        self._frozen = frozen.fingerprint(policy.rules)
         self._news = Condition()
         self._process = os.getpid()
 
@@ -259,20 +263,37 @@ class ThreadStore:
 
     def _start_cold(self, hot: Hot) -> None:
         """Read a thread that nothing is known of yet, or nothing any longer."""
+        thread = hot.thread
         try:
-            hot.thread.read()
+            if not self._resume(hot):
+                thread.read()
             told = self.log.revision(hot.key)
-            if told > hot.thread.revision and not self._read_on(hot):  # somebody has written meanwhile, and has erased something
-                hot.thread.read()
-            hot.thread.miss(told)  # nothing is left of the last events, if there are still some
+            if told > thread.revision and not self._read_on(hot):  # somebody has written meanwhile, and has erased something
+                thread.read()
+            thread.miss(told)  # nothing is left of the last events, if there are still some
+            self._keep_snapshot(thread)
         except BaseException:
             hot.forget()
             raise
 
+    def _resume(self, hot: Hot) -> bool:
+        """Begin with the thread's snapshot, if it has one, and read on from there; return False where that is of no use."""
+        kept = self.log.load_snapshot(hot.key, self._frozen)
+        if kept is None or not hot.thread.resume(kept.revision, kept.state):
+            return False
+        return self._read_on(hot)
+
+    def _keep_snapshot(self, thread: DenseThread) -> None:
+        """Keep a snapshot of a thread that was long to read."""
+        if thread.revision < SNAPSHOT_FROM or (state := thread.freeze()) is None:
+            return
+        with suppress(StoreError):  # it is a shortcut only: the thread was read without it
+            self.log.store_snapshot(thread.key, Snapshot(self._frozen, Revision(thread.revision), state))
+
     def _read_on(self, hot: Hot) -> bool:
         """Fold the rest of the log; stop with False where it is better to begin anew: at an erasure, or where there is much."""
         thread = hot.thread
-        many = thread.revision + max(_TAIL, thread.revision)
+        many = thread.revision + max(_TAIL, thread.revision // 8)
         try:
             for record in self.log.read(hot.key, after=thread.revision):
                 try:

@@ -96,9 +96,18 @@ def everything(thread: Thread, events: Sequence[Event], policy: Policy) -> list[
 
 
 def agree(events: Sequence[Event], policy: Policy, *, cut: int, ahead: int = 0, look: int | None = None) -> None:
-    """Hold the two forms against each other at the end and, to have all lists kept up from then on, after *look* facts."""
+    """
+    Hold the two forms against each other at the end and, to have all lists kept up from then on, after *look* facts; where the log
+    had an even number of them, the thread was frozen and thawed.
+    """
     thread = DenseThread(events[0].thread, policy.rules, Told(events, cut))
     thread.read()
+    if cut and cut % 2 == 0:
+        state = thread.freeze()
+        assert state is not None
+        thread = DenseThread(events[0].thread, policy.rules, Told(events, cut))
+        assert thread.resume(cut, state)
+        assert thread.freeze() == state
     for revision in range(cut + 1, len(events) + 1):
         if look is not None and revision - 1 == look:
             everything(thread, events[:look], policy)
