@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from itertools import accumulate, compress, islice, repeat
+from itertools import accumulate, compress, islice, pairwise, repeat
 from operator import add, eq, ge, mul, ne, rshift, sub
 from typing import Final, NamedTuple, Self
 
@@ -185,8 +185,7 @@ class Columns:
             places = revisions + [0] * len(missing)
         if missing or any(map(ge, words, islice(words, 1, None))):
             order = sorted(range(len(words)), key=words.__getitem__)
-            if len(set(words)) < len(words):
-                order = sorted(order, key=list(zip(words, lows, strict=True)).__getitem__)
+            _order_alike(order, words, lows)
             words, lows, places = ([column[place] for place in order] for column in (words, lows, places))
             above = _Ids([above.words[place] for place in order], [above.lows[place] for place in order])
         self._high, self._low, self.revision = array("Q", words), array("Q", lows), array("I", places)
@@ -250,16 +249,15 @@ class Columns:
         if 0 in is_here:
             rest = [revision for revision, here in zip(revisions, is_here, strict=True) if not here]
             ranks, codes, revisions = (list(compress(column, is_here)) for column in (ranks, codes, revisions))
-            actors = _Ids(list(compress(actors.words, is_here)), list(compress(actors.lows, is_here)))
+            actors = _Ids(*(list(compress(column, is_here)) for column in actors))
         words = list(map(mul, self._numbers(actors), repeat(1 << CODE_BITS)))
         if set(codes) - {_FIRST_REACTION}:
             words = list(map(add, words, map(sub, codes, repeat(_FIRST_REACTION))))
         registers = list(map(add, map(mul, ranks, repeat(1 << 32)), map(rshift, words, repeat(1))))
         last = dict(zip(registers, range(len(registers)), strict=True))
         if len(last) < len(registers):
-            ids = rows.ids(0)
-            own = list(zip(ids.words, ids.lows, strict=True))
-            is_last = _last_words(registers, last, list(compress(own, is_here)))
+            ids = _Ids(*(list(compress(column, is_here)) for column in rows.ids(0)))
+            is_last = _last_words(registers, last, ids)
             ranks, words, codes, revisions = (list(compress(column, is_last)) for column in (ranks, words, codes, revisions))
         self.reactions.fill(len(self.parent), ranks, words, revisions)
         for code in set(codes):
@@ -592,7 +590,8 @@ class _Index:
         self._lows = [*lows, 0, 0]  # the last but one belongs to what is not here, and the last to the top
         self._alike: dict[tuple[int, int], int] = {}
         if len(self._ranks) <= len(words):
-            self._alike = {pair: rank for rank, pair in enumerate(zip(words, lows, strict=True))}
+            alike = {word for word, after in pairwise(words) if word == after}
+            self._alike = {(word, lows[rank]): rank for rank, word in enumerate(words) if word in alike}
 
     def ranks(self, ids: _Ids) -> list[int]:
         """Return the ranks; `TOP` for the nil id, and one below it for what is not here."""
@@ -601,6 +600,15 @@ class _Index:
         for place in [place for place, is_same in enumerate(same) if not is_same]:
             ranks[place] = self._alike.get((ids.words[place], ids.lows[place]), _NOT_HERE)
         return ranks
+
+
+def _order_alike(order: list[int], words: list[int], lows: list[int]) -> None:
+    """Put those in order that begin alike; *order* is by the first halves already."""
+    in_order = [words[place] for place in order]
+    for place in [place for place, (word, after) in enumerate(pairwise(in_order)) if word == after]:
+        start = bisect_left(in_order, in_order[place])
+        stop = bisect_right(in_order, in_order[place])
+        order[start:stop] = sorted(order[start:stop], key=lows.__getitem__)
 
 
 def _missing(ids: _Ids, parents: _Ids) -> set[tuple[int, int]]:
@@ -620,12 +628,13 @@ def _void(ids: _Ids, parents: _Ids) -> list[int]:
     return [place for place, (above, own) in enumerate(pairs) if above >= own]
 
 
-def _last_words(registers: list[int], last: dict[int, int], ids: list[tuple[int, int]]) -> bytes:
+def _last_words(registers: list[int], last: dict[int, int], ids: _Ids) -> bytes:
     """Return which records have the largest id of their register; *last* is the last record of each."""
     is_last = bytearray(repeat(1, len(registers)))
     for place in [place for place, register in enumerate(registers) if last[register] != place]:
         standing = last[registers[place]]
-        loser = place if ids[place] < ids[standing] else standing
+        is_less = (ids.words[place], ids.lows[place]) < (ids.words[standing], ids.lows[standing])
+        loser = place if is_less else standing
         last[registers[place]] = place + standing - loser
         is_last[loser] = 0
     return bytes(is_last)

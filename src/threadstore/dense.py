@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 from threadstore.codec import encode, glance, shared_actor
 from threadstore.columns import Columns
 from threadstore.dense_lens import DenseLens
-from threadstore.dense_outline import DenseOutline, Place
+from threadstore.dense_outline import DenseOutline
 from threadstore.events import Actor, CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
 from threadstore.frozen import Frozen, freeze, thaw
 from threadstore.heads import SIZE, Heads, ends, name_hash
@@ -146,12 +146,12 @@ class DenseThread(Thread):
         if frozen is None:
             return False
 
-        def begin() -> None:
-            self._begin_with(frozen.columns, frozen.rest)
-            self.earliest, self.latest, self.revision = frozen.earliest, frozen.latest, revision
+        self._begin_with(frozen.columns, frozen.rest)
+        self.earliest, self.latest, self.revision = frozen.earliest, frozen.latest, revision
+        try:
             self._take_rest(frozen.rest)
-
-        self.despite_damage(begin)
+        except Unreadable:
+            return False  # whoever reads it from its heads leaves out what is damaged
         return True
 
     def _read(self) -> None:
@@ -204,11 +204,10 @@ class DenseThread(Thread):
 
     def _needed(self, event: Event) -> Iterator[int]:
         """Yield the revisions of the facts that are needed to take in one that is not plain."""
-        for id in {event.target, event.parent if isinstance(event, CommentPosted) else None} - {"", None}:
-            rank = self.columns.find(id)  # type: ignore[arg-type]  # None is not among them
-            if rank is not None and self.columns.revision[rank] and not self._dense.is_kept(rank):
-                yield self.columns.revision[rank]
-                yield from self.columns.edits.get(rank, ())
+        rank = self.columns.find(event.target)
+        if rank is not None and self.columns.revision[rank] and event.target not in self._cells:
+            yield self.columns.revision[rank]
+            yield from self.columns.edits.get(rank, ())
 
     def miss(self, revision: int) -> None:
         """Count what could not be read up to a revision."""
@@ -311,10 +310,6 @@ class DenseThread(Thread):
             cells["edited"] = {(edit.writer,): edit for edit in edits}  # of several by one writer the last stays
         return cells
 
-    def hold(self, place: Place) -> None:
-        """Hold a comment in cells from now on."""
-        self._cells[place.id] = self._cells_of(place.rank)
-
     # --- taking in ------------------------------------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> bool:
@@ -365,6 +360,10 @@ class DenseThread(Thread):
 
     def _apply_cells(self, event: Event) -> bool:
         self._dense.keep_for(event)
+        target = event.target
+        rank = self.columns.find(target)
+        if rank is not None and self.columns.revision[rank] and target not in self._cells:
+            self._cells[target] = self._cells_of(rank)
         return super().apply(event)
 
     def _changed(self, cell: str, event: Event, before: Event | None) -> None:

@@ -197,9 +197,9 @@ class DenseOutline(Outline):
         """Return the fact that posted the comment."""
         return self._thread.at(self.columns.revision[rank])
 
-    def facts(self, ranks: list[int]) -> list[Event]:
-        """Return the facts that posted several comments, at the cost of few statements."""
-        return self._thread.at_all([self.columns.revision[rank] for rank in ranks])
+    def authors(self, ranks: list[int]) -> list[Actor | None]:
+        """Return who wrote several plain comments, at the cost of few statements."""
+        return [author for author, *_ in self._thread.said(ranks)]
 
     def text(self, rank: int) -> Event | None:
         """Return the author's last edit."""
@@ -235,9 +235,6 @@ class DenseOutline(Outline):
         columns = self.columns
         place = Place(self, rank, columns.id_of(rank))
         place.children = [columns.id_of(kid) for kid in columns.kids(rank)]
-        if place.posted_here:
-            place.standing  # noqa: B018  # read it from the log now, while nothing has changed yet
-            self._thread.hold(place)
         self._touch(rank)
         self._note_irregular(place)
         self.kept_ranks[rank] = self._nodes[place.id] = place
@@ -630,9 +627,9 @@ class DenseNames(Names):
         if not self._is_read:
             self._is_read = True
             ranks = list(self._first_uses())
-            for rank, fact in zip(ranks, self._outline.facts(ranks), strict=True):
-                if fact.actor is not None and fact.actor.name.strip():
-                    self.tell(fact.actor, self._outline.columns.id_of(rank))
+            for rank, actor in zip(ranks, self._outline.authors(ranks), strict=True):
+                if actor is not None and actor.name.strip():
+                    self.tell(actor, self._outline.columns.id_of(rank))
         return super().find(body, comment=comment, nearest=nearest)
 
     def _first_uses(self) -> Iterator[int]:

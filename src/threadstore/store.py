@@ -265,13 +265,15 @@ class ThreadStore:
         """Read a thread that nothing is known of yet, or nothing any longer."""
         thread = hot.thread
         try:
-            if not self._resume(hot):
+            is_resumed = self._resume(hot)
+            if not is_resumed:
                 thread.read()
             told = self.log.revision(hot.key)
             if told > thread.revision and not self._read_on(hot):  # somebody has written meanwhile, and has erased something
                 thread.read()
             thread.miss(told)  # nothing is left of the last events, if there are still some
-            self._keep_snapshot(thread)
+            if not is_resumed:
+                self._keep_snapshot(thread)
         except BaseException:
             hot.forget()
             raise

@@ -2,7 +2,8 @@
 Seeded mutants: the suite must see that each of these is wrong, so that the laws can not pass vacuously.
 
 A mutant is one small change to the source, made in a copy of the package, against which ``python -m threadstore.testing.prove`` then
-runs. The tier that finds it is told, and the cheapest one that should find it is named with each mutant.
+runs. The tier that finds it is told, and the cheapest one that should find it is named with each mutant. Against mutants of the
+form in which a store holds threads, the tests of that form run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[2] / "src" / "threadstore"
+TESTS = Path(__file__).resolve().parents[1]
+PACKAGE = TESTS.parent / "src" / "threadstore"
 
 
 class Mutant(NamedTuple):
@@ -382,6 +384,175 @@ MUTANTS = (
 )
 
 
+class DenseMutant(NamedTuple):
+    """What is wrong with the form that a store holds threads in, where, and how, and which tests must see it."""
+
+    says: str
+    seen_by: str
+    path: str
+    old: str
+    new: str
+
+
+#: The tests of one room, and those that hold the two forms against each other.
+DENSE_MUTANTS = (
+    # --- heads ---
+    DenseMutant(
+        "the checks of heads are ignored",
+        "unit/test_heads.py",
+        "heads.py",
+        "len(heads) % SIZE == 0 and crc32(heads, _RESIDUE) == _RESIDUE",
+        "len(heads) % SIZE == 0",
+    ),
+    DenseMutant(
+        "a comment that raises a flag passes for a plain one",
+        "unit/test_heads.py",
+        "heads.py",
+        "(OTHER if event.spoiler or event.held else POST)",
+        "POST",
+    ),
+    # --- runs ---
+    DenseMutant(
+        "what has changed its key stands twice",
+        "unit/test_runs.py",
+        "runs.py",
+        "                self._take(key)",
+        "                pass",
+    ),
+    DenseMutant("a full run is not cut", "unit/test_runs.py", "runs.py", "        if len(run) > _FULL:", "        if False:"),
+    # --- columns ---
+    DenseMutant(
+        "a vote that comes later is not counted",
+        "unit/test_columns.py",
+        "columns.py",
+        "        self._vote(rank, code, 1)",
+        "        pass",
+    ),
+    DenseMutant(
+        "the first word of an actor stays the last",
+        "unit/test_columns.py",
+        "columns.py",
+        "place if ids[place] < ids[standing] else standing",
+        "place if ids[place] > ids[standing] else standing",
+    ),
+    DenseMutant(
+        "a moderator's edit of their own comment is an author's",
+        "unit/test_columns.py",
+        "columns.py",
+        " or role_of(rows.heads[place + ROLE]) in self.rules.moderators:",
+        ":",
+    ),
+    DenseMutant(
+        "ids that begin alike are the same",
+        "unit/test_columns.py",
+        "columns.py",
+        "        same = map(eq, ids.lows, map(self._lows.__getitem__, ranks))",
+        "        same = map(eq, ids.lows, ids.lows)",
+    ),
+    # --- the outline ---
+    DenseMutant(
+        "a kept node stays in the lists of the columns, too",
+        "unit/test_dense.py",
+        "dense_outline.py",
+        "        self._touch(rank)\n        self._note_irregular(place)",
+        "        self._note_irregular(place)",
+    ),
+    DenseMutant(
+        "orders do not hear of votes on plain comments",
+        "unit/test_dense.py",
+        "dense_outline.py",
+        "        self._touch(rank)\n        self.views.pop(rank, None)\n",
+        "        self.views.pop(rank, None)\n",
+    ),
+    DenseMutant(
+        "a comment is shown as it was before somebody voted",
+        "unit/test_dense.py",
+        "dense_outline.py",
+        "        self._touch(rank)\n        self.views.pop(rank, None)\n",
+        "        self._touch(rank)\n",
+    ),
+    DenseMutant(
+        "a reply that comes later hangs under another parent",
+        "unit/test_dense.py",
+        "dense_outline.py",
+        "columns.add_kid(above, rank)",
+        "columns.add_kid(max(above - 1, 0), rank)",
+    ),
+    DenseMutant(
+        "placeholders are counted",
+        "unit/test_dense.py",
+        "dense_outline.py",
+        '        self._places["total"] = len(columns) - missing',
+        '        self._places["total"] = len(columns)',
+    ),
+    DenseMutant(
+        "nobody notes that more than plain replies come and go",
+        "laws/test_dense.py",
+        "dense_outline.py",
+        "        self._irregular[top.id] = None\n\n    def _note_shown",
+        "\n    def _note_shown",
+    ),
+    DenseMutant(
+        "an erased name is still told",
+        "unit/test_dense.py",
+        "dense_outline.py",
+        "            self._silent.add(rank)",
+        "            pass",
+    ),
+    # --- the thread ---
+    DenseMutant("a late comment is added at the end", "unit/test_dense.py", "dense.py", " or id <= self._last_post or", " or"),
+    DenseMutant(
+        "a comment that an erasure takes beforehand is plain",
+        "unit/test_dense.py",
+        "dense.py",
+        'if actor is not None and id < outline.horizons.get(actor.id, ""):',
+        "if False:",
+    ),
+    DenseMutant(
+        "what the log has by now is not numbered",
+        "unit/test_dense.py",
+        "dense.py",
+        "            self._renumber(event, number, revision)",
+        "            pass",
+    ),
+    DenseMutant(
+        "numbering a reaction brings it back",
+        "unit/test_dense.py",
+        "dense.py",
+        "last is not None and last[1] == number:",
+        "last is not None:",
+    ),
+    DenseMutant(
+        "what is ahead of the log is lost with what is damaged",
+        "unit/test_dense.py",
+        "dense.py",
+        "            self._unlogged = unlogged  # it is begun once more",
+        "            pass",
+    ),
+    DenseMutant(
+        "a thread goes back behind its lost end",
+        "unit/test_dense.py",
+        "dense.py",
+        "        self.miss(former)  # what was left out may have been the last",
+        "        pass",
+    ),
+    DenseMutant(
+        "a past does not survive damage",
+        "unit/test_dense.py",
+        "thread.py",
+        "return ask() if self._today is None else self._today.despite_damage(ask)",
+        "return ask()",
+    ),
+    DenseMutant(
+        "what is beyond the thread's end is found",
+        "unit/test_streams.py",
+        "streams.py",
+        " or record.thread != self._key or record.revision > revision:",
+        " or record.thread != self._key:",
+    ),
+)
+
+
 def prove(package: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(package.parent), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
@@ -420,3 +591,37 @@ def test_the_mutant_is_caught(mutant, copied, tmp_path):
     findings = [line for line in proof.stdout.splitlines() if line.startswith("tier ") and not line.endswith(": holds")]
     assert findings, proof.stdout + proof.stderr
     assert findings[0].startswith(f"tier {mutant.tier}: "), proof.stdout
+
+
+def rerun(package: Path, folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    """Run some tests of this suite against the package that lies there."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment |= {"PYTHONPATH": str(package.parent), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(TESTS / tests)],
+        env=environment,
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("tests", sorted({mutant.seen_by for mutant in DENSE_MUTANTS}))
+def test_the_unchanged_package_passes_again(tests, copied, tmp_path):
+    """What catches the mutants of the dense form finds nothing where nothing is wrong."""
+    run = rerun(copied, tmp_path, tests)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("mutant", DENSE_MUTANTS, ids=lambda mutant: mutant.says)
+def test_the_mutant_of_the_dense_form_is_caught(mutant, copied, tmp_path):
+    """Each of these faults is found by the tests that are there for it, and not because nothing runs any longer."""
+    path = copied / mutant.path
+    source = path.read_text(encoding="utf-8")
+    assert source.count(mutant.old) == 1, f"{mutant.path} has changed: name the line that says it now"
+    path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+    run = rerun(copied, tmp_path, mutant.seen_by)
+    assert run.returncode == 1, f"nothing is found wrong though {mutant.says}\n{run.stdout}{run.stderr}"
+    assert "1 failed" in run.stdout, run.stdout

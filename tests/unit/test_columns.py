@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
@@ -285,3 +286,12 @@ def test_a_moderators_reaction_is_as_plain_as_any():
     """Roles make no difference to reactions."""
     columns, rest = build([posted(1), reacted(2, 1, by=MODERATOR)])
     assert (columns.votes_on(0), rest) == ({"support": 1}, [])
+
+
+def test_words_are_read_as_the_machine_has_them(monkeypatch: pytest.MonkeyPatch):
+    """Ids begin with their largest byte, and so do words on some machines."""
+    here, there = ("little", "big") if sys.byteorder == "little" else ("big", "little")
+    words = [1, 1 << 63, 0x0102030405060708]
+    for order, wanted in ((here, "big"), (there, here)):
+        monkeypatch.setattr("sys.byteorder", order)
+        assert list(module._big_endian(b"".join(word.to_bytes(8, wanted) for word in words))) == words  # type: ignore[arg-type]

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from threadstore import CommentNotFound, Policy, ThreadStore, fold
 from threadstore.dense import DenseThread, Unreadable
+from threadstore.dense_outline import DenseOutline
 from threadstore.events import Event, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import Heads, head
-from threadstore.ids import NIL
+from threadstore.ids import NIL, make_id
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Record, Revision
 from threadstore.ranking import ORDERS
@@ -144,26 +145,30 @@ def test_what_is_plain_takes_no_cells():
         (removed(9, 2), [1, 2]),
         (pinned(9, 5), [5]),
         (deleted(9, 1), [1]),
-        (posted(9, to=1, held=True), [1, 9]),
-        (posted(9, to=1, spoiler=True), [1, 9]),
+        (posted(9, to=1, held=True), [1]),
+        (posted(9, to=1, spoiler=True), [1]),
         (reported(9, 2), [1, 2]),
         (reacted(9, 2, "moved"), [2]),
-        (person_erased(9, ANN), ["", 1]),
-        (locked(9), [""]),
-        (described(9), [""]),
-        (suggested(9), [9]),
+        (person_erased(9, ANN), [1]),
+        (locked(9), []),
+        (described(9), []),
+        (suggested(9), []),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Event) else "",
 )
-def test_what_is_not_plain_is_kept(event: Event, kept: list[int | str]):
-    """What it concerns gets cells, whether it is found in the log, comes from there later, or comes before; all else does not."""
-    wanted = sorted(number if number == "" else id_of(number) for number in kept)
+def test_what_is_not_plain_is_kept(event: Event, kept: list[int]):
+    """What it concerns is kept, whether it is found in the log, comes from there later, or comes before; all else is not."""
     found = read([*STORY, event])
     followed, ahead = read(STORY), read(STORY)
     follow(followed, [event])
     ahead.apply(event)
     for thread in (found, followed, ahead):
-        assert sorted(thread._cells) == wanted
+        outline = thread.outline(POLICY.rules)
+        assert isinstance(outline, DenseOutline)
+        assert [id_of(number) for number in kept] == [
+            thread.columns.id_of(rank) for rank in range(len(thread.columns)) if outline.is_kept(rank)
+        ]
+        assert set(thread._cells) <= {event.target, *map(id_of, kept)}
         agree(thread, [*STORY, event])
 
 
@@ -201,8 +206,9 @@ def test_orders_follow_what_happens():
     """Once somebody has looked, lists are kept up with whatever comes to plain comments, and with what ceases to be plain."""
     thread, events = read(STORY), list(STORY)
     more = [
-        reacted(9, 5, by=BOB), posted(10, to=5), reacted(11, 1, by=ANN), posted(12), removed(13, 10), posted(14, to=2), pinned(15, 1),
-        posted(16, to=5), removed(17, 5), reacted(18, 12), unreacted(19, 12), posted(20, to=12), deleted(21, 20, by=ANN),
+        reacted(9, 5, by=BOB), posted(10, to=5), reacted(11, 1, by=ANN), posted(12), removed(13, 10), posted(14, to=2),
+        pinned(15, 1), posted(16, to=5), removed(17, 5), reacted(18, 12), unreacted(19, 12), posted(20, to=12),
+        deleted(21, 20, by=ANN),
     ]  # fmt: skip
     for event in more:
         agree(thread, events)
@@ -218,6 +224,60 @@ def test_a_placeholder_is_no_comment():
     agree(thread, events)
     follow(thread, [posted(3), posted(9, to=4)])
     agree(thread, [*events, posted(3), posted(9, to=4)])
+
+
+def test_votes_against_count_in_orders():
+    """Kinds that count against a comment stand in columns as well."""
+    policy = Policy(kinds=frozenset({"support", "up", "down"}))
+    events = [*STORY, reacted(9, 1, "down"), reacted(10, 1, "up", by=CYD), posted(11)]
+    thread = read(events, policy)
+    assert thread._cells == {}
+    agree(thread, events, policy)
+
+
+def test_nodes_are_made_when_somebody_looks():
+    """A plain comment has the parent and the replies that it would have as a node that is kept; it is no correction."""
+    events = [posted(1), posted(2, to=1), posted(3, to=1), posted(4, to=2), posted(5, to=1)]
+    dense, plain = read(events).outline(POLICY.rules), fold(events).outline(POLICY.rules)
+    for event in events:
+        one, other = dense.node(event.id), plain.node(event.id)
+        assert one is not None
+        assert other is not None
+        assert (one.live, one.shown, one.pinned, one.standing) == (other.live, other.shown, other.pinned, other.standing)
+        assert getattr(one.parent, "id", None) == getattr(other.parent, "id", None)
+        assert [node.id for node in dense.ancestors(one)] == [node.id for node in plain.ancestors(other)]
+        for after in ("", id_of(2), id_of(3), make_id(moment(3), 0, 999), id_of(9)):
+            (ids, left), (wanted, more) = one.replies_behind(after), other.replies_behind(after)
+            assert (list(ids), left) == (list(wanted), more)
+        assert dense.correction(event.id) is None
+
+
+@pytest.mark.parametrize("bound", ["dense._AT_HAND", "dense_lens._VIEWS"])
+def test_what_is_at_hand_is_bounded(bound: str, monkeypatch: pytest.MonkeyPatch):
+    """However little may be kept, everything is answered."""
+    monkeypatch.setattr(f"threadstore.{bound}", 2)
+    thread = read([*STORY, edited(9, 5, by=CYD)])
+    agree(thread, [*STORY, edited(9, 5, by=CYD)])
+    thread.apply(reacted(10, 2))
+    thread.digest()
+    follow(thread, [reacted(10, 2)])
+    for number in (1, 5):
+        assert set(thread.cells(id_of(number))) == {"posted", "edited", "reaction"}
+    agree(thread, [*STORY, edited(9, 5, by=CYD), reacted(10, 2)])
+    assert bound != "dense._AT_HAND" or len(thread._at_hand) <= 3
+
+
+def test_pages_are_asked_for_as_ever():
+    """What only one reader has opened is shown to them alone, and what makes no sense is refused as by any thread."""
+    events = [posted(1), posted(2, spoiler=True)]
+    thread, plain = read(events), fold(events)
+    for reveal in ([id_of(2)], (), "all", {id_of(2)}, [id_of(1)]):
+        assert thread.view(reveal=reveal).comments == plain.view(reveal=reveal).comments
+    for wrong in ({"order": ["oldest"]}, {"limit": 0}, {"reader": [1]}):
+        with pytest.raises((TypeError, ValueError)) as refused:
+            plain.view(**wrong)
+        with pytest.raises(refused.type):
+            thread.view(**wrong)
 
 
 def test_a_thread_is_empty_before_it_is_read():
@@ -579,6 +639,22 @@ def test_everything_can_be_asked_of_a_damaged_thread(damaged: set[int]):
         thread = dense_on(log)
         thread.read()
         assert ask(thread) == ask(fold(left, key=THREAD))
+
+
+def test_a_frozen_thread_of_which_something_is_damaged_now(monkeypatch: pytest.MonkeyPatch):
+    """What was frozen names facts that have to be read; where one can not be, the thread is read from its heads."""
+    monkeypatch.setattr("threadstore.store.SNAPSHOT_FROM", 3)
+    events = [*STORY, removed(9, 2)]
+    log = logged(events)
+    policy = Policy()
+    ThreadStore(log, policy=policy).thread(THREAD).counts()
+    for damaged in ({9}, {2}, {1, 9}):
+        log.damaged = damaged
+        article = ThreadStore(log, policy=policy).thread(THREAD)
+        article.view()
+        left = [event for revision, event in enumerate(events, 1) if revision not in damaged]
+        assert article.digest() == fold(left).digest()
+        assert article.view().unreadable == len(damaged)
 
 
 def test_a_past_of_a_damaged_thread_is_shown():
