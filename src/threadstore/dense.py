@@ -145,7 +145,6 @@ class DenseThread(Thread):
         frozen = thaw(self.key, self._rules, state)
         if frozen is None:
             return False
-
         self._begin_with(frozen.columns, frozen.rest)
         self.earliest, self.latest, self.revision = frozen.earliest, frozen.latest, revision
         try:
