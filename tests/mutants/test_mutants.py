@@ -432,8 +432,8 @@ DENSE_MUTANTS = (
         "the first word of an actor stays the last",
         "unit/test_columns.py",
         "columns.py",
-        "place if ids[place] < ids[standing] else standing",
-        "place if ids[place] > ids[standing] else standing",
+        "loser = place if is_less else standing",
+        "loser = standing if is_less else place",
     ),
     DenseMutant(
         "a moderator's edit of their own comment is an author's",

@@ -228,8 +228,8 @@ def test_a_placeholder_is_no_comment():
 
 def test_votes_against_count_in_orders():
     """Kinds that count against a comment stand in columns as well."""
-    policy = Policy(kinds=frozenset({"support", "up", "down"}))
-    events = [*STORY, reacted(9, 1, "down"), reacted(10, 1, "up", by=CYD), posted(11)]
+    policy = Policy(kinds=frozenset({"support", "up", "down", "laugh"}))
+    events = [*STORY, reacted(9, 1, "down"), reacted(10, 1, "up", by=CYD), posted(11), reacted(12, 11, "laugh")]
     thread = read(events, policy)
     assert thread._cells == {}
     agree(thread, events, policy)
@@ -259,7 +259,10 @@ def test_what_is_at_hand_is_bounded(bound: str, monkeypatch: pytest.MonkeyPatch)
     thread = read([*STORY, edited(9, 5, by=CYD)])
     agree(thread, [*STORY, edited(9, 5, by=CYD)])
     thread.apply(reacted(10, 2))
-    thread.digest()
+    assert thread.at_all([1, 2, 3]) == STORY[:3]
+    assert thread.at_all([7]) == [STORY[6]]
+    assert thread.at_all([8]) == [STORY[7]]
+    assert thread.at_all([5]) == [STORY[4]]
     follow(thread, [reacted(10, 2)])
     for number in (1, 5):
         assert set(thread.cells(id_of(number))) == {"posted", "edited", "reaction"}
