@@ -1,13 +1,14 @@
 """
 The plain part of a large thread in columns: some 80 bytes a comment, and no object for any of them.
 
-Comments are numbered by id: the *rank* of a comment is how many have smaller ids. A parent has a smaller id than its replies, so it
-has a smaller rank, and the replies to a comment stand in the order of their ranks. A comment whose parent is not here hangs
+Comments are numbered by id: the *rank* of a comment is how many have smaller ids. A parent has a smaller id than its replies, so
+it has a smaller rank, and the replies to a comment stand in the order of their ranks. A comment whose parent is not here hangs
 under a placeholder, which has a rank and the revision 0.
 
-What the columns hold is plain: comments without a flag, the reactions to them, and their authors' own edits. Everything else about a
-thread is held as ordinary cells of facts, and a comment that it concerns is taken out of the columns' care; `threadstore.dense`
-joins the two. Whatever comes in order is added at the end; the rest waits in cells until the columns are built anew.
+What the columns hold is plain: comments without a flag, the reactions to them, and their authors' own edits. Everything else
+about a thread is held as ordinary cells of facts, and a comment that it concerns is taken out of the columns' care;
+`threadstore.dense` joins the two. Whatever comes in order is added at the end; the rest waits in cells until the columns are
+built anew.
 
 Texts are not here. A revision says where the fact is in the log.
 

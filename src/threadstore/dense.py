@@ -1,9 +1,9 @@
 """
 `DenseThread`: a thread that takes its facts from a log, and holds most of them as columns.
 
-It answers as a `Thread` of the same facts does, at a tenth of the memory and of the time to begin. What is plain is in the columns
-(`threadstore.columns`); everything else is in cells as usual. A fact whose object somebody needs is read from the log by its
-revision; those read last are at hand.
+It answers as a `Thread` of the same facts does, at a tenth of the memory and of the time to begin. What is plain is in the
+columns (`threadstore.columns`); everything else is in cells as usual. A fact whose object somebody needs is read from the log by
+its revision; those read last are at hand.
 
 An event may come before the log has it: the writer's own, which the next decision must see. It is at hand until its revision is
 known.
@@ -195,11 +195,12 @@ class DenseThread(Thread):
         self.changes += 1
 
     def _take_rest(self, rest: list[int]) -> None:
-        for start in range(0, len(rest), _AT_ONCE):
-            events = self.at_all(rest[start : start + _AT_ONCE])
-            self.at_all(list(chain.from_iterable(map(self._needed, events))))  # at hand, then
-            for event in events:
-                self._apply_cells(event)
+        with self._dense.judging_later():
+            for start in range(0, len(rest), _AT_ONCE):
+                events = self.at_all(rest[start : start + _AT_ONCE])
+                self.at_all(list(chain.from_iterable(map(self._needed, events))))  # at hand, then
+                for event in events:
+                    self._apply_cells(event)
 
     def _needed(self, event: Event) -> Iterator[int]:
         """Yield the revisions of the facts that are needed to take in one that is not plain."""

@@ -6,7 +6,8 @@ rewritten it, and its replies are just such comments' ids. Nodes are made of it 
 something happens to it that is not plain, its node is *kept*, with its replies and votes, and from then on the rules of `Outline`
 hold for it as for any comment of a small thread; the columns still know its number, and where its facts are.
 
-So each comment stands in one place: a kept node is in no list of the columns, and a list of the columns holds nothing that is kept.
+So each comment stands in one place: a kept node is in no list of the columns, and a list of the columns holds nothing that is
+kept.
 
 Law: a dense outline answers as an ordinary one of the same facts.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from heapq import merge
 from itertools import islice
@@ -29,7 +31,7 @@ from threadstore.mentions import Names, Nearest
 from threadstore.outline import Node, Outline, SortKey, behind
 from threadstore.ranking import Order, Votes, key
 from threadstore.runs import Runs
-from threadstore.standing import Standing, person_erasures
+from threadstore.standing import Locks, Standing, person_erasures
 from threadstore.viewmodel import CommentView, Mention
 
 if TYPE_CHECKING:
@@ -152,6 +154,9 @@ class DenseOutline(Outline):
         self._flat_runs: dict[Order, Runs] = {}
         #: The nodes that are kept, by rank.
         self.kept_ranks: dict[int, Place] = {}
+        #: What is still to be judged, while many facts are taken in.
+        self._concerned: set[str] | None = None
+        self._is_erased = False
         #: What was shown of plain comments, to be shown again while nothing has changed.
         self.views: dict[int, CommentView] = {}
         self._by_score: dict[int, Runs] = {}
@@ -259,10 +264,28 @@ class DenseOutline(Outline):
     def absorb(self, cell: str, event: Event, before: Event | None) -> bool:
         """Take in something that is not plain; see `Outline.absorb`."""
         self.views.clear()
+        if self._concerned is not None and cell not in ("posted", "suggested", "reaction"):
+            self._concerned.add(event.target)
+            self._is_erased = self._is_erased or isinstance(event, PersonErased)
+            return True
         if isinstance(event, PersonErased):
             self._absorb_erasure()
             return True
         return super().absorb(cell, event, before)
+
+    @contextmanager
+    def judging_later(self) -> Iterator[None]:
+        """Take in many facts at once: judge what they concern at the end, once."""
+        self._concerned, self._is_erased = set(), False
+        try:
+            yield
+        finally:
+            concerned, self._concerned = self._concerned, None
+        self.locks = Locks(self._state.cells(""), self.rules)
+        if self._is_erased:
+            self._absorb_erasure()
+        for target in sorted(concerned):
+            self._rejudge(target)
 
     def _absorb_erasure(self) -> None:
         """Judge anew what a person's erasure may concern. Complexity: O(n)."""

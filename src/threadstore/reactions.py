@@ -1,8 +1,8 @@
 """
 The plain reactions of a large thread: 8 bytes for each that was found in the log, 12 for each that came later.
 
-Those found in the log stand comment by comment, as the comments do; a crowd of more than a thousand below one comment is sorted by
-actor. Those that came later are in `Pairs`, and go before the others.
+Those found in the log stand comment by comment, as the comments do; a crowd of more than a thousand below one comment is sorted
+by actor. Those that came later are in `Pairs`, and go before the others.
 
 Law: `find` gives an actor's last word on a kind, in whatever part it came.
 """

@@ -1,8 +1,8 @@
 """
 Sorted lists of many integers, in runs short enough that to insert one moves little.
 
-`Runs` keeps the ranks of comments in the order of a key that is computed when it is needed; `Pairs` keeps 64-bit keys, each with a
-32-bit value. Both are lists of arrays (the two-level form of B. Jenks' "Sorted Containers", 2014-2019), so an item costs its
+`Runs` keeps the ranks of comments in the order of a key that is computed when it is needed; `Pairs` keeps 64-bit keys, each with
+a 32-bit value. Both are lists of arrays (the two-level form of B. Jenks' "Sorted Containers", 2014-2019), so an item costs its
 integer and nothing else.
 
 Law: both hold what a sorted list would hold, in its order.

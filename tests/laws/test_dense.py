@@ -1,4 +1,4 @@
-"""A thread of columns is held against an ordinary thread of the same facts: whatever comes, in whatever portions, both say the same."""
+"""A thread of columns is held against an ordinary one of the same facts: whatever comes, in whatever portions, both say the same."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def everything(thread: Thread, events: Sequence[Event], policy: Policy) -> list[
 
 def agree(events: Sequence[Event], policy: Policy, *, cut: int, ahead: int = 0, look: int | None = None) -> None:
     """
-    Hold the two forms against each other at the end and, to have all lists kept up from then on, after *look* facts; where the log
-    had an even number of them, the thread was frozen and thawed.
+    Hold the two forms against each other at the end and, to have all lists kept up from then on, after *look* facts; where the
+    log had an even number of them, the thread was frozen and thawed.
     """
     thread = DenseThread(events[0].thread, policy.rules, Told(events, cut))
     thread.read()

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from threadstore import CommentPosted, Policy, StoreFull, Thread, ThreadStore, fold
+from threadstore import CommentPosted, Policy, StoreFull, Thread, ThreadStore, fold, frozen
 from threadstore.codec import SCHEMA, encode
 from threadstore.events import REGISTERS, Event
 from threadstore.ids import NIL
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Revision, Snapshot
 from threadstore.snapshots import FINGERPRINT, SEAL, restore, seal, snapshot
-from threadstore.store import SNAPSHOT_AFTER
+from threadstore.store import SNAPSHOT_FROM
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -35,6 +35,9 @@ from threadstore.testing.given import (
 )
 from threadstore.testing.places import Place, Wall
 from threadstore.testing.universe import STORIES, UNIVERSE
+
+#: What a store asks for.
+KEPT = frozen.fingerprint(Policy().rules)
 
 
 def sealed(stored: object, key: str = THREAD) -> bytes:
@@ -173,17 +176,17 @@ def test_the_fingerprint_names_the_fold(monkeypatch: pytest.MonkeyPatch):
 
 
 def kept(store: ThreadStore) -> Snapshot | None:
-    return store.log.load_snapshot(THREAD, FINGERPRINT)
+    return store.log.load_snapshot(THREAD, KEPT)
 
 
-def fill(place: Place, count: int = SNAPSHOT_AFTER + 10) -> ThreadStore:
+def fill(place: Place, count: int = SNAPSHOT_FROM + 10) -> ThreadStore:
     """Open a store with as many comments, none of which it has in memory."""
     place.wall.ms = moment(100_000)
     place.open().merge(posted(number) for number in range(1, count + 1))
     return place.open()
 
 
-@pytest.mark.parametrize(("count", "is_kept"), [(SNAPSHOT_AFTER, False), (SNAPSHOT_AFTER + 1, True)])
+@pytest.mark.parametrize(("count", "is_kept"), [(SNAPSHOT_FROM - 1, False), (SNAPSHOT_FROM, True)])
 def test_a_large_cold_thread_gets_a_snapshot(count: int, is_kept: bool, place: Place):
     """Only a thread that took some effort to fold is put away; the snapshot stands at the thread's revision."""
     store = fill(place, count)
@@ -195,7 +198,7 @@ def test_a_large_cold_thread_gets_a_snapshot(count: int, is_kept: bool, place: P
 
 def test_a_snapshot_is_renewed_when_it_is_half_of_the_thread(place: Place):
     """A cold start folds less than half of a thread, and the cost of snapshots stays in proportion to the thread."""
-    count = SNAPSHOT_AFTER + 10
+    count = SNAPSHOT_FROM + 10
     fill(place, count).thread(THREAD).counts()
     for more, revision in ((count, count), (1, 2 * count + 1)):
         present = place.open().thread(THREAD).revision
@@ -214,7 +217,7 @@ def test_a_cold_thread_starts_from_its_snapshot(place: Place):
     found = kept(store)
     assert found is not None
     fewer = fold(posted(number) for number in range(1, 6))
-    store.log.store_snapshot(THREAD, Snapshot(FINGERPRINT, found.revision, snapshot(fewer)))
+    store.log.store_snapshot(THREAD, Snapshot(KEPT, found.revision, snapshot(fewer)))
     place.open().thread(THREAD).post("later", by=ANN)
     cold = place.open()
     assert cold.thread(THREAD).counts().total == 6
@@ -226,19 +229,19 @@ def test_a_cold_thread_starts_from_its_snapshot(place: Place):
 def test_a_store_reads_past_a_damaged_snapshot(state: bytes, place: Place):
     """A snapshot that can not be read is as good as none, and is replaced."""
     store = fill(place)
-    store.log.store_snapshot(THREAD, Snapshot(FINGERPRINT, Revision(5), state))
-    assert store.thread(THREAD).counts().total == SNAPSHOT_AFTER + 10
+    store.log.store_snapshot(THREAD, Snapshot(KEPT, Revision(5), state))
+    assert store.thread(THREAD).counts().total == SNAPSHOT_FROM + 10
     found = kept(store)
     assert found is not None
-    assert found.revision == SNAPSHOT_AFTER + 10
-    assert place.open().thread(THREAD).counts().total == SNAPSHOT_AFTER + 10
+    assert found.revision == SNAPSHOT_FROM + 10
+    assert place.open().thread(THREAD).counts().total == SNAPSHOT_FROM + 10
 
 
 def test_a_snapshot_of_another_fold_is_not_served(place: Place):
     """A changed fold never shows what the former one made (eventsourcing: 9 instead of 18); it makes a snapshot of its own."""
     store = fill(place)
-    store.log.store_snapshot(THREAD, Snapshot("former", Revision(SNAPSHOT_AFTER + 10), snapshot(fold([posted(1)]))))
-    assert store.thread(THREAD).counts().total == SNAPSHOT_AFTER + 10
+    store.log.store_snapshot(THREAD, Snapshot("former", Revision(SNAPSHOT_FROM + 10), snapshot(fold([posted(1)]))))
+    assert store.thread(THREAD).counts().total == SNAPSHOT_FROM + 10
     assert kept(store) is not None
 
 
@@ -248,7 +251,7 @@ def test_a_snapshot_brings_nothing_back(place: Place):
     thread = store.thread(THREAD)
     thread.edit(id_of(7), "unspeakable", by=ANN)
     with store.using(THREAD) as before:
-        stale = Snapshot(FINGERPRINT, Revision(before.revision), snapshot(before))
+        stale = Snapshot(KEPT, Revision(before.revision), snapshot(before))
     store.log.store_snapshot(THREAD, stale)
     place.open().thread(THREAD).erase(id_of(7), by=MODERATOR)
     assert kept(store) is None
@@ -272,7 +275,7 @@ def test_a_snapshot_is_kept_anew_after_an_erasure(place: Place):
     store.thread(THREAD).counts()
     found = kept(store)
     assert found is not None
-    assert found.revision == SNAPSHOT_AFTER + 11
+    assert found.revision == SNAPSHOT_FROM + 11
 
 
 def test_a_thread_from_a_snapshot_takes_its_room(place: Place):
@@ -292,7 +295,7 @@ def test_a_past_needs_more_than_a_snapshot(place: Place):
     thread.edit(id_of(1), "edited", by=ANN)
     assert thread.as_of(moment(5)).counts().total == 5
     assert thread.as_of(moment(5)).comment(id_of(1)).body == "edited"
-    assert len(list(thread.history())) == SNAPSHOT_AFTER + 11
+    assert len(list(thread.history())) == SNAPSHOT_FROM + 11
 
 
 def test_a_snapshot_that_can_not_be_kept_is_no_error(wall: Wall):
@@ -306,12 +309,12 @@ def test_a_snapshot_that_can_not_be_kept_is_no_error(wall: Wall):
             return None
 
     def events() -> Iterator[Event]:
-        return (posted(number) for number in range(1, SNAPSHOT_AFTER + 2))
+        return (posted(number) for number in range(1, SNAPSHOT_FROM + 2))
 
     wall.ms = moment(100_000)
     log = Full()
     ThreadStore(log, now=wall).merge(events())
-    assert ThreadStore(log, now=wall).thread(THREAD).counts().total == SNAPSHOT_AFTER + 1
+    assert ThreadStore(log, now=wall).thread(THREAD).counts().total == SNAPSHOT_FROM + 1
 
 
 def test_verifying_looks_into_snapshots(place: Place):
@@ -319,5 +322,5 @@ def test_verifying_looks_into_snapshots(place: Place):
     store = fill(place)
     store.thread(THREAD).counts()
     assert list(store.verify()) == []
-    store.log.store_snapshot(THREAD, Snapshot(FINGERPRINT, Revision(SNAPSHOT_AFTER + 10), GOOD))
+    store.log.store_snapshot(THREAD, Snapshot(KEPT, Revision(SNAPSHOT_FROM + 10), GOOD))
     assert [(damage.kind, damage.thread) for damage in store.verify()] == [("snapshot", THREAD)]

@@ -25,7 +25,8 @@ __all__ = ["verify"]
 
 # Texts are read as bytes: a damaged one may be no UTF-8. On a damaged page any value may be of any type, or be NULL.
 _EVENTS: Final = """
-    SELECT position, CAST(key AS BLOB), coalesce(CAST(e.revision AS INTEGER), 0), e.id, CAST(head AS BLOB), crc, CAST(data AS BLOB)
+    SELECT position, CAST(key AS BLOB), coalesce(CAST(e.revision AS INTEGER), 0), e.id, CAST(head AS BLOB), crc,
+        CAST(data AS BLOB)
     FROM events AS e LEFT JOIN threads AS t ON t.id = e.thread ORDER BY position"""
 _LAST_GIVEN: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
 _THREADS: Final = "SELECT coalesce(CAST(key AS BLOB), x''), revision FROM threads ORDER BY id"
