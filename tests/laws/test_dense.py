@@ -1,4 +1,4 @@
-"""A thread of columns is held against an ordinary one of the same facts: whatever comes, in whatever portions, both say the same."""
+"""A thread of columns is held against an ordinary one: whatever comes, in whatever portions, both say the same."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def everything(thread: Thread, events: Sequence[Event], policy: Policy) -> list[
     for reader in readers_of(events):
         for order in ORDERS:
             for pinned in (False, True):
-                said.append((order, pinned, reader, pages(thread, policy, order=order, pinned=pinned, reader=reader, now=now)))
+                said += [order, pinned, reader, pages(thread, policy, order=order, pinned=pinned, reader=reader, now=now)]
             said.append(thread.flat(order=order, limit=3, reader=reader, now=now, policy=policy))
             said.append(thread.flat(order=order, limit=100, reader=reader, reveal="all", now=now, policy=policy))
         said.append(thread.corrections(reader=reader, policy=policy))

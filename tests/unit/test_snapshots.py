@@ -9,12 +9,14 @@ import pytest
 
 from threadstore import CommentPosted, Policy, StoreFull, Thread, ThreadStore, fold, frozen
 from threadstore.codec import SCHEMA, encode
+from threadstore.dense import DenseThread
 from threadstore.events import REGISTERS, Event
 from threadstore.ids import NIL
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Revision, Snapshot
 from threadstore.snapshots import FINGERPRINT, SEAL, restore, seal, snapshot
 from threadstore.store import SNAPSHOT_FROM
+from threadstore.streams import StreamOf
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -196,11 +198,11 @@ def test_a_large_cold_thread_gets_a_snapshot(count: int, is_kept: bool, place: P
     assert found is None or found.revision == count
 
 
-def test_a_snapshot_is_renewed_when_it_is_half_of_the_thread(place: Place):
-    """A cold start folds less than half of a thread, and the cost of snapshots stays in proportion to the thread."""
+def test_a_snapshot_is_renewed_when_much_has_come(place: Place):
+    """A cold start reads on from it while that is little, and the cost of snapshots stays in proportion to what was written."""
     count = SNAPSHOT_FROM + 10
     fill(place, count).thread(THREAD).counts()
-    for more, revision in ((count, count), (1, 2 * count + 1)):
+    for more, revision in ((1, count), (count, 2 * count + 1)):
         present = place.open().thread(THREAD).revision
         place.open().merge(reacted(number, 1) for number in range(10_000 + present, 10_000 + present + more))
         store = place.open()
@@ -216,8 +218,11 @@ def test_a_cold_thread_starts_from_its_snapshot(place: Place):
     store.thread(THREAD).counts()
     found = kept(store)
     assert found is not None
-    fewer = fold(posted(number) for number in range(1, 6))
-    store.log.store_snapshot(THREAD, Snapshot(KEPT, found.revision, snapshot(fewer)))
+    log = MemoryLog()
+    log.append(THREAD, [posted(number) for number in range(1, 6)])
+    fewer = DenseThread(THREAD, Policy().rules, StreamOf(log, THREAD))
+    fewer.read()
+    store.log.store_snapshot(THREAD, Snapshot(KEPT, found.revision, fewer.freeze() or b""))
     place.open().thread(THREAD).post("later", by=ANN)
     cold = place.open()
     assert cold.thread(THREAD).counts().total == 6

@@ -13,7 +13,7 @@ given its numbers back. Any other file with tables is somebody else's and is not
   looked at by every read, so it is one that costs little.
 - Each thread has a row of `summaries`, for the largest id of its events. What else is in it is of `revision`, which is 0 while
   nobody has summed the thread up, and counts for nothing once the thread has another.
-- Beside each record stands its head (`threadstore.heads`), which has a checksum of its own: large threads are read by their heads.
+- Beside each record stands its head (`threadstore.heads`), with a checksum of its own: large threads are read by their heads.
 - A redacted record is filled up to its former length with a byte in front that MessagePack never uses, so that SQLite writes it
   over the old one in place and moves nothing (`threadstore.logs.sqlite` says why).
 """
