@@ -43,9 +43,13 @@ _AT_HAND: Final = 2_000
 _AT_ONCE: Final = 400
 #: How many pages are kept to be shown again.
 _PAGES: Final = 64
-#: What the cells of a comment take in memory, and a fact at hand, roughly.
+#: What these take in memory, roughly (measured with tracemalloc): the cells of a comment, a fact at hand, a name, a comment that was
+#: shown, and lists and pages of a thread that was shown at all.
 _CELLS_COST: Final = 3_000
 _EVENT_COST: Final = 1_000
+_NAME_COST: Final = 450
+_VIEW_COST: Final = 850
+_SHOWN_COST: Final = 2_500
 
 
 #: What a plain comment says: by whom, when if not by its id, its text, meta, and which edit by whom the text is of.
@@ -314,7 +318,7 @@ class DenseThread(Thread):
 
     def apply(self, event: Event) -> bool:
         """Let in a fact that the log does not have yet; see `Thread.apply`, and `admit`."""
-        if self.fact(event.id) == event:
+        if event.id <= self.latest and self.fact(event.id) == event:
             return False
         return self.despite_damage(lambda: self._apply(event))
 
@@ -477,7 +481,10 @@ class DenseThread(Thread):
     @property
     def nbytes(self) -> int:
         """How much memory it takes, roughly."""
-        return self.columns.nbytes + _CELLS_COST * len(self._cells) + _EVENT_COST * len(self._at_hand)
+        shown = len(self._dense.views)
+        held = _CELLS_COST * len(self._cells) + _EVENT_COST * len(self._at_hand) + _VIEW_COST * shown
+        held += _NAME_COST * len(self._dense.names)
+        return self.columns.nbytes + held + (_SHOWN_COST if shown else 0)
 
 
 def _without(rows: Heads, revisions: set[int]) -> Heads:

@@ -161,7 +161,7 @@ class DenseOutline(Outline):
         self.views: dict[int, CommentView] = {}
         self._by_score: dict[int, Runs] = {}
         self._flat_hot: tuple[int, list[SortKey]] | None = None
-        #: The rank of each comment's top-level ancestor, and the last comment below each of those; known once "active" is asked for.
+        #: The rank of each comment's top-level ancestor, and the last below each of those; known once "active" is asked for.
         self._tops: array[int] | None = None
         self._last_below = array("I")
         #: What was seen last below a top-level node where more than plain replies came and went; None if it must be looked for.
@@ -210,6 +210,11 @@ class DenseOutline(Outline):
         """Return the author's last edit."""
         edits = self.columns.edits.get(rank)
         return None if edits is None else self._thread.at(edits[-1])
+
+    def is_untouched(self, id: str) -> bool:
+        """Return whether a comment is plain; see `Outline.is_untouched`. Complexity: O(log n)."""
+        rank = None if id in self._nodes else self.columns.find(id)
+        return rank is not None and self.columns.revision[rank] > 0
 
     def is_new(self, id: str) -> bool:
         """Return whether neither a comment nor a placeholder with this id is kept."""

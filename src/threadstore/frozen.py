@@ -54,7 +54,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     table: Table
 
     def __post_init__(self) -> None:
-        if not all(id == NIL or is_id(id) for id in (self.earliest, self.latest)):
+        if not (self.earliest == "" or is_id(self.earliest)) or not (self.latest == NIL or is_id(self.latest)):
             raise ValueError("the ends of the thread must be ids")
 
 

@@ -23,7 +23,7 @@ from threadstore.summaries import Digest
 __all__ = ["Hot", "HotThreads"]
 
 #: What a thread without events takes, roughly (measured with tracemalloc after a view).
-_EMPTY: Final = 3_000
+_EMPTY: Final = 10_000
 
 
 class Hot:
@@ -114,8 +114,9 @@ class HotThreads:
     def _give_back(self, hot: Hot) -> None:
         with self._lock:
             hot.users -= 1
-            self._total += hot.size - hot.charged
-            hot.charged = hot.size
+            size = hot.size
+            self._total += size - hot.charged
+            hot.charged = size
             self._trim()
 
     def _trim(self) -> None:

@@ -133,6 +133,9 @@ class Names:
         self._heads: set[str] = set()
         self._width = 0
 
+    def __len__(self) -> int:
+        return len(self._uses)
+
     def add(self, id: str, actor: Actor | None) -> None:
         """
         Note that the comment *id* was written by *actor*, in place of whom it was noted for before.

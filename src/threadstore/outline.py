@@ -228,6 +228,10 @@ class Outline:
         """Return the ids of an actor's comments, oldest first. Complexity: O(1)."""
         return self._by_author.get(actor, [])
 
+    def is_untouched(self, id: str) -> bool:
+        """Return whether nothing is known of a comment but that it is there: True only if that costs nothing to tell."""
+        return False
+
     def recent_posts(self, actor: str | None) -> Iterator[str]:
         """Yield the ids of an actor's comments, newest first. Complexity: O(log n) for each."""
         return reversed(self.posts_by(actor))

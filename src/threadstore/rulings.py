@@ -92,7 +92,7 @@ class Ruling(Question):
     def _post(self, command: c.Post) -> Drafts:
         policy = self.policy
         self._require(self.by is not None or policy.anonymous)
-        if command.parent is not None:
+        if command.parent is not None and not self.outline.is_untouched(command.parent):
             self._must_not_be(command.parent, self._comment(command.parent)[2], "erased", "deleted", "removed")
         self._check_open()
         self._said("body", command.body, policy.max_body)

@@ -751,9 +751,11 @@ class ThreadStore:
         """
         Check every record, thread and snapshot, and yield what is wrong; repair nothing.
 
+        A snapshot that was made under other rules than the policy's is held against its checksum alone.
+
         Complexity: O(n log n) for all events, and the memory of the largest thread.
         """
-        return verify_store(self.log)
+        return verify_store(self.log, self.policy.rules)
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """

@@ -2,57 +2,65 @@
 The examination of a whole store: its records, its threads, its snapshots. It reports and repairs nothing.
 
 A log knows whether its records are sound. Whether they amount to what is shown is asked here: each thread is folded in two
-orders, whose digests must agree, and each snapshot must hold exactly what its thread's records amount to at the snapshot's
-revision.
+orders, whose digests must agree, and each snapshot must be, byte for byte, what is made of its thread's records up to the
+snapshot's revision.
+
+Snapshots are made under rules. Only those of the rules that are given can be made again; of others the log knows no more than
+whether their bytes are sound.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
-from threadstore.codec import encode
+from threadstore.columns import Columns
 from threadstore.errors import DataError
 from threadstore.events import Event
-from threadstore.logs.protocol import Damage, EventLog
-from threadstore.snapshots import FINGERPRINT, restore
-from threadstore.thread import Thread, fold
+from threadstore.frozen import Frozen, fingerprint, freeze, thaw
+from threadstore.heads import SIZE, Heads, ends
+from threadstore.logs.protocol import Damage, EventLog, Snapshot
+from threadstore.policy import Rules
+from threadstore.thread import fold
 
 __all__ = ["verify_store"]
 
 
-def verify_store(log: EventLog) -> Iterator[Damage]:
+def verify_store(log: EventLog, rules: Rules) -> Iterator[Damage]:
     """
-    Yield what is wrong with the log's records, its threads, and its snapshots of today's fold.
+    Yield what is wrong with the log's records, its threads, and its snapshots of today's fold under these *rules*.
 
     Complexity: O(n log n) for n events, and the memory of the largest thread.
     """
     yield from log.verify()
     for key in log.threads():
-        yield from _thread(log, key)
+        yield from _thread(log, rules, key)
 
 
-def _thread(log: EventLog, key: str) -> Iterator[Damage]:
-    kept = log.load_snapshot(key, FINGERPRINT)
+def _thread(log: EventLog, rules: Rules, key: str) -> Iterator[Damage]:
+    name = fingerprint(rules)
+    kept = log.load_snapshot(key, name)
     events: list[Event] = []
-    before = Thread(key)
     for record in log.read(key):
         try:
-            event = record.event
+            events.append(record.event)
         except DataError:
             return  # the log has told of this record; a thread with a hole in it can not be compared
-        events.append(event)
-        if kept is not None and record.revision <= kept.revision:
-            before.apply(event)
     if fold(reversed(events), key=key).digest() != fold(events, key=key).digest():
         yield Damage("digest", None, key, "its events make different threads in different orders")
     if kept is None:
         return
-    restored = restore(key, kept.revision, kept.state)
-    if restored is None:
+    if thaw(key, rules, kept.state) is None:
         yield Damage("snapshot", None, key, "its snapshot can not be read")
-    elif _standing(restored) != _standing(before):
+    elif not _is_made_of(log.heads(key), rules, key, kept) and log.load_snapshot(key, name) == kept:  # nobody erases meanwhile
         yield Damage("snapshot", None, key, f"its snapshot is not what revision {kept.revision} amounts to")
 
 
-def _standing(thread: Thread) -> set[bytes]:
-    return {encode(fact) for fact in thread.standing_facts()}
+def _is_made_of(rows: Heads, rules: Rules, key: str, kept: Snapshot) -> bool:
+    """Return whether a snapshot is what is made of a thread's records up to the snapshot's revision, of which none is missing."""
+    many = bisect_right(rows.revisions, kept.revision)
+    if not many or many != kept.revision:
+        return False
+    rows = Heads(rows.revisions[:many], rows.heads[: SIZE * many])
+    columns, rest = Columns.build(rules, rows)
+    return freeze(key, Frozen(*ends(rows), rest, columns)) == kept.state

@@ -158,7 +158,7 @@ def test_a_thread_forgets_its_events():
     with hot_threads.lend("2023/05/03/drones") as hot:
         hot.thread.apply(posted(1))
         assert list(hot.thread.facts()) == [posted(1)]
-    before = use(hot_threads, "2023/05/03/drones", 10_000).size
+    before = use(hot_threads, "2023/05/03/drones", 50_000).size
     hot_threads.forget("2023/05/03/drones")
     assert list(hot.thread.facts()) == []
     assert hot.size < before
