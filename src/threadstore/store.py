@@ -281,7 +281,9 @@ class ThreadStore:
     def _resume(self, hot: Hot) -> bool:
         """Begin with the thread's snapshot, if it has one, and read on from there; return False where that is of no use."""
         kept = self.log.load_snapshot(hot.key, self._frozen)
-        if kept is None or not hot.thread.resume(kept.revision, kept.state):
+        if kept is None or kept.revision > self.log.revision(hot.key):  # the log has lost its end
+            return False
+        if not hot.thread.resume(kept.revision, kept.state):
             return False
         return self._read_on(hot)
 
@@ -637,8 +639,7 @@ class ThreadStore:
         """
         check_int(limit, "limit", 0)
         below = "" if before is None else self._id_at(before)
-        lens = Lens(Thread(), self.policy.rules, reader, reveal)
-        feed = Feed(self.log, self._summed_lazily, self.using, lens)
+        feed = self._feed_for(reader, reveal)
         return () if below is None or not limit else tuple(feed.page(limit, below))
 
     def _id_at(self, position: int) -> str | None:
@@ -654,36 +655,19 @@ class ThreadStore:
         self, id: str, *, limit: int = 20, before: int | None = None, reader: By = None, reveal: Reveal = ()
     ) -> tuple[FeedItem, ...]:
         """
-        Return what the actor with this *id* said in all threads, newest first; arguments as for `latest`.
+        Return what the actor with this *id* said in all threads, the last in the log first; arguments as for `latest`.
 
-        Complexity: O(all events) if they said less than *limit*.
+        Complexity: O(log n) for each comment, and for each act of another kind that comes after one of them; that of using a
+            thread, as for `counts`, and where a comment is not among the newest.
         """
-        return tuple(islice(self._feed(id, before, reader, reveal), limit))
-
-    def _feed(self, author: str, before: int | None, reader: By, reveal: Reveal) -> Iterator[FeedItem]:
-        for record, event in readable(self._backwards(before)):
-            if not isinstance(event, CommentPosted) or event.actor is None or event.actor.id != author:
-                continue
-            comment = self.thread(event.thread).comment(event.id, reader=reader, reveal=reveal, replies=0)
-            if comment.concealed in (None, "spoiler"):
-                yield FeedItem(event.thread, record.position, comment)
-
-    def _backwards(self, before: int | None) -> Iterator[Record]:
-        """Yield the records with a position below *before*, the last first; there are none behind the end of the log."""
-        end = self.log.position() + 1
+        check_int(limit, "limit", 0)
         if before is not None:
             check_int(before, "before", -MAX_AT)
-            end = min(before, end)
-        span = _CHUNK
-        while end > 1:
-            start = max(end - 1 - span, 0)
-            records = [record for record in self.log.read_all(after=start, limit=_CHUNK) if record.position < end]
-            if records and span > _CHUNK:  # there may be more of them than were read
-                span //= 2
-                continue
-            yield from reversed(records)
-            end = start + 1
-            span = _CHUNK if records else 2 * span  # a damaged position may lie far behind the others
+        posts = self.log.acts_of(id, before=before, posts_only=True)
+        return tuple(islice(self._feed_for(reader, reveal).of(posts), limit))
+
+    def _feed_for(self, reader: By, reveal: Reveal) -> Feed:
+        return Feed(self.log, self._summed_lazily, self.using, Lens(Thread(), self.policy.rules, reader, reveal))
 
     def export(self, *, after: int = 0) -> Iterator[Event]:
         """
@@ -730,22 +714,21 @@ class ThreadStore:
         Raises:
             NotAllowed: *by* is neither a moderator nor the person.
 
-        Complexity: O(all events).
+        Complexity: O(log n) for each event of theirs, and O(events) for each thread where they wrote.
         """
-        keys = dict.fromkeys(event.thread for event in self._acts_of(actor_id))
+        keys = dict.fromkeys(record.thread for record in self._acts_of(actor_id))
         return tuple(self.execute(c.ErasePerson(thread=key, by=actor_of(by), person=actor_id)) for key in keys)
 
     def export_person(self, actor_id: str) -> bytes:
         """
         Return all events of this actor, in all threads, as a JSON array in the order of the log; what is damaged is left out.
 
-        Complexity: O(all events).
+        Complexity: O(log n) for each of them.
         """
-        return msgspec.json.encode(list(self._acts_of(actor_id)))
+        return msgspec.json.encode([event for _, event in readable(self._acts_of(actor_id))])
 
-    def _acts_of(self, actor_id: str) -> Iterator[Event]:
-        told = (event for _, event in readable(self.log.read_all()))
-        return (event for event in told if event.actor is not None and event.actor.id == actor_id)
+    def _acts_of(self, actor_id: str) -> list[Record]:
+        return list(self.log.acts_of(actor_id))[::-1]
 
     def verify(self) -> Iterator[Damage]:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from threadstore import Policy, fold
 from threadstore.dense import DenseThread
+from threadstore.events import Event
 from threadstore.frozen import fingerprint, freeze, thaw
 from threadstore.logs.memory import MemoryLog
 from threadstore.policy import Rules
@@ -98,6 +100,51 @@ def test_what_does_not_fit_together_does_not_thaw(log: MemoryLog, state: bytes):
         assert thaw(THREAD, RULES, seal(THREAD, payload) + payload) is None
         assert not thread_of(log).resume(8, seal(THREAD, payload) + payload)
     assert thaw(THREAD, RULES, seal(THREAD, msgspec.msgpack.encode(stored)) + msgspec.msgpack.encode(stored)) is not None
+
+
+def test_no_column_may_have_lost_its_end(state: bytes):
+    """Each is held against the others: one that is an item short, and sealed so, is not believed."""
+    stored: list[Any] = msgspec.msgpack.decode(state[SEAL:])
+    columns, actors, others, votes, reactions, edits = stored[3]
+    assert all(columns)
+    assert others == [] != edits
+    shorter = [cut(columns, place, -8 if place in (0, 1, 8) else -4) for place in range(len(columns))]
+    tables = [[each, actors, others, votes, reactions, edits] for each in shorter]
+    tables.append([columns, actors[:-16], others, votes, reactions, edits])
+    tables.append([columns[:-1], actors, others, votes, reactions, edits])
+    tables += [[columns, actors, others, [[kind, column[:-4]]], reactions, edits] for kind, column in votes]
+    tables += [[columns, actors, others, votes, cut(reactions, place, -4), edits] for place in range(3)]
+    tables.append([columns, actors, others, votes, [b"", b"", b""], edits])
+    assert len(tables) == 17
+    for table in tables:
+        payload = msgspec.msgpack.encode([*stored[:3], table])
+        assert thaw(THREAD, RULES, seal(THREAD, payload) + payload) is None
+
+
+def cut(columns: list[bytes], place: int, end: int) -> list[bytes]:
+    """Return the columns with one of them cut off."""
+    return [*columns[:place], columns[place][:end], *columns[place + 1 :]]
+
+
+def test_an_empty_thread_thaws():
+    """A thread without events is a state like any other."""
+    thread = thread_of(MemoryLog())
+    thread.read()
+    state = thread.freeze()
+    assert state is not None
+    again = thread_of(MemoryLog())
+    assert again.resume(0, state)
+    assert (again.view(), again.earliest, again.latest) == (thread.view(), thread.earliest, thread.latest)
+
+
+def test_a_thread_of_which_something_can_not_be_read_is_not_begun(log: MemoryLog, state: bytes):
+    """What is not plain is read from the log; where that fails, whoever reads the thread from its heads is told what is left."""
+
+    class Lost(StreamOf):
+        def fetch(self, revisions: Sequence[int]) -> dict[int, Event]:
+            return {revision: event for revision, event in super().fetch(revisions).items() if revision != 6}
+
+    assert not DenseThread(THREAD, RULES, Lost(log, THREAD)).resume(len(STORY), state)
 
 
 @pytest.mark.parametrize(
