@@ -11,15 +11,16 @@ import pytest
 
 import threadstore
 import threadstore.__main__
-from threadstore import verify
+from threadstore import Policy, frozen, verify
 from threadstore.__main__ import main as look_after
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.snapshots import FINGERPRINT, snapshot
 from threadstore.store import ThreadStore
 from threadstore.testing import prove
 from threadstore.thread import fold
 from threadstore.verify import verify_store
+
+RULES = Policy().rules
 
 
 @pytest.fixture
@@ -62,12 +63,31 @@ def test_a_snapshot_of_something_else_is_found():
     """A snapshot must be exactly what its records amount to, and readable."""
     store = ThreadStore(MemoryLog())
     store.thread("a").post("first", by="u-1")
-    log = store.log
-    assert list(verify_store(log)) == []
-    log.store_snapshot("a", Snapshot(FINGERPRINT, Revision(1), snapshot(fold([], key="a"))))
-    assert [damage.kind for damage in verify_store(log)] == ["snapshot"]
-    log.store_snapshot("a", Snapshot(FINGERPRINT, Revision(1), b"nonsense"))
-    assert [damage.kind for damage in verify_store(log)] == ["snapshot"]
+    log, name = store.log, frozen.fingerprint(RULES)
+    with ThreadStore(log).using("a") as thread:
+        state = thread.freeze()
+    store.thread("a").post("second", by="u-1")
+    assert list(verify_store(log, RULES)) == []
+    log.store_snapshot("a", Snapshot(name, Revision(1), state))
+    assert list(verify_store(log, RULES)) == []
+    log.store_snapshot("a", Snapshot(name, Revision(2), state))
+    assert [damage.kind for damage in verify_store(log, RULES)] == ["snapshot"]
+    log.store_snapshot("a", Snapshot(name, Revision(2), b"nonsense"))
+    assert [damage.kind for damage in verify_store(log, RULES)] == ["snapshot"]
+
+
+def test_a_snapshot_in_a_file_is_looked_at(file, capsys, monkeypatch):
+    """The command looks into the snapshots that are made under the rules that hold if none are given."""
+    monkeypatch.setattr("threadstore.store.SNAPSHOT_FROM", 2)
+    with threadstore.open(file) as store:
+        store.thread("a").view()
+        kept = store.log.load_snapshot("a", frozen.fingerprint(RULES))
+        assert kept is not None
+    assert look_after(["verify", str(file)]) == 0
+    with threadstore.open(file) as store:
+        store.log.store_snapshot("a", Snapshot(kept.fingerprint, Revision(2), kept.state[:-1]))
+    assert look_after(["verify", str(file)]) == 1
+    assert "snapshot in thread 'a': its snapshot can not be read\n" in capsys.readouterr().out
 
 
 def test_a_thread_with_a_hole_is_told_of_once(file):
@@ -76,7 +96,7 @@ def test_a_thread_with_a_hole_is_told_of_once(file):
         connection.execute("UPDATE events SET data = x'c0' WHERE position = 2")
         connection.commit()
     with threadstore.open(file) as store:
-        assert {(damage.kind, damage.position) for damage in verify_store(store.log)} == {("checksum", 2)}
+        assert {(damage.kind, damage.position) for damage in verify_store(store.log, RULES)} == {("checksum", 2)}
 
 
 def test_a_fold_that_depends_on_the_order_is_found(monkeypatch):
@@ -85,7 +105,7 @@ def test_a_fold_that_depends_on_the_order_is_found(monkeypatch):
     first = store.thread("a").post("first", by="u-1")
     store.thread("a").reply(first, "second", by="u-2")
     monkeypatch.setattr(verify, "fold", lambda events, *, key: fold([*events][:1], key=key))
-    assert [(damage.kind, damage.thread) for damage in verify_store(store.log)] == [("digest", "a")]
+    assert [(damage.kind, damage.thread) for damage in verify_store(store.log, RULES)] == [("digest", "a")]
 
 
 def as_program(module, monkeypatch, *arguments):
