@@ -242,13 +242,14 @@ def decode(data: bytes, *, position: int | None = None) -> e.Event:
 
 def glance(data: bytes) -> list[Any]:
     """
-    Return the values of a record as they stand, unchecked: of one that has been decoded before, and has not changed since.
+    Return the values of a record, unchecked: of one that has been decoded before, and has not changed since.
 
     Raises:
-        CorruptRecord: *data* is no array.
+        CorruptRecord, UnsupportedSchema, UpcastFailed: as for `decode`, of what is no array, or of another schema.
     """
     try:
-        return _list_decoder.decode(data)
+        values = _list_decoder.decode(data)
+        return values if values[1:2] == [SCHEMA] else _list_decoder.decode(encode(decode(data)))
     except (MsgspecError, ValueError, RecursionError) as error:
         raise CorruptRecord(None, _why(error)) from error
 

@@ -39,12 +39,17 @@ __all__ = ["DenseThread", "Source"]
 _AHEAD: Final = 1 << 31
 #: How many facts are kept at hand.
 _AT_HAND: Final = 2_000
+#: A text of so many letters is not kept at hand.
+_LONG: Final = 2_000
 #: How many facts that are not plain are taken in at once.
 _AT_ONCE: Final = 400
 #: How many pages are kept to be shown again.
 _PAGES: Final = 64
-#: What these take in memory, roughly (measured with tracemalloc): the cells of a comment, a fact at hand, a name, a comment that was
-#: shown, and lists and pages of a thread that was shown at all.
+#: How many letters there may be in them, and what a comment counts beside its own.
+_LETTERS: Final = 2_000_000
+_ROW: Final = 100
+#: What these take in memory, roughly (measured with tracemalloc): the cells of a comment, a fact at hand, a name, a comment that
+#: was shown, and lists and pages of a thread that was shown at all.
 _CELLS_COST: Final = 3_000
 _EVENT_COST: Final = 1_000
 _NAME_COST: Final = 450
@@ -96,6 +101,7 @@ class DenseThread(Thread):
         "_dense",
         "_last_post",
         "_left_out",
+        "_letters",
         "_next_number",
         "_numbers",
         "_others",
@@ -128,6 +134,7 @@ class DenseThread(Thread):
         #: Pages that were asked for, of the thread as it stood then.
         self._pages: dict[tuple[Any, ...] | None, ThreadView] = {}
         self._pages_of: tuple[int, int, int] | None = None
+        self._letters = 0
         self._begin(Heads((), b""))
 
     def read(self) -> None:
@@ -243,7 +250,7 @@ class DenseThread(Thread):
         if len(found) < _AT_HAND:
             if len(at_hand) + len(found) > _AT_HAND:
                 at_hand.clear()
-            at_hand.update(found)
+            at_hand.update((revision, fact) for revision, fact in found.items() if len(getattr(fact, "body", "")) < _LONG)
         return events  # type: ignore[return-value]  # none is None
 
     def said(self, ranks: Sequence[int]) -> list[Said]:
@@ -359,7 +366,7 @@ class DenseThread(Thread):
             last = columns.reaction(rank, event.actor.id, event.kind)
             if last is not None and last[1] == number:  # else there is a later one, which is ahead still
                 columns.renumber(rank, event.actor.id, event.kind, given=isinstance(event, ReactionGiven), revision=revision)
-        if len(self._at_hand) < _AT_HAND:
+        if len(self._at_hand) < _AT_HAND and len(getattr(event, "body", "")) < _LONG:
             self._at_hand[revision] = event
 
     def _apply_cells(self, event: Event) -> bool:
@@ -436,15 +443,26 @@ class DenseThread(Thread):
         asked = _question(how)
         stamp = self.changes, self.revision, self.unreadable
         if self._pages_of != stamp:
-            self._pages, self._pages_of = {}, stamp
+            self._pages, self._pages_of, self._letters = {}, stamp, 0
         page = self._pages.get(asked)
         if page is None:
             page = self.despite_damage(lambda: super(DenseThread, self).view(**how))
             if asked is not None and self._pages_of == (self.changes, self.revision, self.unreadable):
-                if len(self._pages) >= _PAGES:
-                    self._pages.clear()
-                self._pages[asked] = page
+                self._keep_page(asked, page)
         return page
+
+    def _keep_page(self, asked: tuple[Any, ...], page: ThreadView) -> None:
+        below, letters = list(page.comments), 0
+        for comment in below:  # grows as it is walked
+            letters += _ROW + len(comment.body or "")
+            below.extend(comment.replies)
+            if letters > _LETTERS:
+                return
+        if len(self._pages) >= _PAGES or self._letters + letters > _LETTERS:
+            self._pages.clear()
+            self._letters = 0
+        self._pages[asked] = page
+        self._letters += letters
 
     def replies(self, comment: str, **how: Any) -> RepliesView:
         """Return one page of replies; see `Thread.replies`."""
@@ -483,7 +501,7 @@ class DenseThread(Thread):
         """How much memory it takes, roughly."""
         shown = len(self._dense.views)
         held = _CELLS_COST * len(self._cells) + _EVENT_COST * len(self._at_hand) + _VIEW_COST * shown
-        held += _NAME_COST * len(self._dense.names)
+        held += _NAME_COST * len(self._dense.names) + self._dense.letters + self._letters
         return self.columns.nbytes + held + (_SHOWN_COST if shown else 0)
 
 

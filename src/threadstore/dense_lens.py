@@ -35,6 +35,8 @@ __all__ = ["DenseLens"]
 
 #: How many views are kept.
 _VIEWS = 4_000
+#: How many letters there may be in them before they are let go of.
+_LETTERS = 4_000_000
 
 
 class DenseLens(Lens):
@@ -89,11 +91,12 @@ class DenseLens(Lens):
         """Read the words of all that was not shown yet, at once."""
         views = self.dense.views
         ranks = [rank for rank in map(self._rank, places) if rank is not None and rank not in views]
-        if len(views) + len(ranks) > _VIEWS:
-            views.clear()
+        if len(views) + len(ranks) > _VIEWS or self.dense.letters > _LETTERS:
+            self.dense.show_nothing()
             ranks = [rank for rank in map(self._rank, places) if rank is not None]
         for rank, said in zip(ranks, self._log.said(ranks), strict=True):
             views[rank] = self._first_view(rank, *said)
+            self.dense.letters += len(said[2])
 
     def row(self, place: AnyPlace, depth: int, replies: tuple[CommentView, ...], left: int) -> CommentView:
         """Return one row; see `Lens.row`."""

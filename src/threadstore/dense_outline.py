@@ -159,6 +159,8 @@ class DenseOutline(Outline):
         self._is_erased = False
         #: What was shown of plain comments, to be shown again while nothing has changed.
         self.views: dict[int, CommentView] = {}
+        #: How many letters there are in these, at most.
+        self.letters = 0
         self._by_score: dict[int, Runs] = {}
         self._flat_hot: tuple[int, list[SortKey]] | None = None
         #: The rank of each comment's top-level ancestor, and the last below each of those; known once "active" is asked for.
@@ -268,7 +270,7 @@ class DenseOutline(Outline):
 
     def absorb(self, cell: str, event: Event, before: Event | None) -> bool:
         """Take in something that is not plain; see `Outline.absorb`."""
-        self.views.clear()
+        self.show_nothing()
         if self._concerned is not None and cell not in ("posted", "suggested", "reaction"):
             self._concerned.add(event.target)
             self._is_erased = self._is_erased or isinstance(event, PersonErased)
@@ -277,6 +279,12 @@ class DenseOutline(Outline):
             self._absorb_erasure()
             return True
         return super().absorb(cell, event, before)
+
+    def show_nothing(self) -> None:
+        """Let go of what was shown. Complexity: O(comments shown)."""
+        if self.views:
+            self.views.clear()
+            self.letters = 0
 
     @contextmanager
     def judging_later(self) -> Iterator[None]:
@@ -655,9 +663,9 @@ class DenseNames(Names):
         if not self._is_read:
             self._is_read = True
             ranks = list(self._first_uses())
-            for rank, actor in zip(ranks, self._outline.authors(ranks), strict=True):
-                if actor is not None and actor.name.strip():
-                    self.tell(actor, self._outline.columns.id_of(rank))
+            id_of = self._outline.columns.id_of
+            authors = zip(self._outline.authors(ranks), ranks, strict=True)
+            self.tell_all((actor, id_of(rank)) for actor, rank in authors if actor is not None and actor.name.strip())
         return super().find(body, comment=comment, nearest=nearest)
 
     def _first_uses(self) -> Iterator[int]:

@@ -45,8 +45,12 @@ class StreamOf:
 
     def glance(self, revisions: Sequence[int]) -> dict[int, list[Any]]:
         """Return the values of the records with these revisions; those that can not be read are left out."""
-        records = self._log.fetch(self._key, revisions) if revisions else ()
-        return {record.revision: glance(record.data) for record in records if not record.damage}
+        values: dict[int, list[Any]] = {}
+        for record in self._log.fetch(self._key, revisions) if revisions else ():
+            if not record.damage:
+                with suppress(DataError):
+                    values[record.revision] = glance(record.data)
+        return values
 
     def upto(self, revision: int) -> Iterator[Event]:
         """Yield all facts up to a revision that can be read."""
