@@ -33,6 +33,7 @@ from child_disk import Disk, Fault
 from child_writer import MODERATOR, QUIET, SCENARIO, Job, write
 
 import threadstore
+from threadstore import Policy, frozen
 from threadstore import commands as c
 from threadstore.codec import decode
 from threadstore.errors import Rejected
@@ -47,10 +48,11 @@ from threadstore.events import (
     same_fact,
 )
 from threadstore.logs.protocol import Record
-from threadstore.snapshots import FINGERPRINT
 from threadstore.store import ThreadStore
 from threadstore.thread import fold
 
+#: What stores with the default policy keep.
+FROZEN = frozen.fingerprint(Policy().rules)
 _TOKEN = re.compile(rb"<[0-9a-f]{16}>")
 _commands = msgspec.json.Decoder(c.AnyCommand)
 #: No writer and no examiner takes longer than so many seconds.
@@ -309,7 +311,7 @@ class Look:
             threads.setdefault(event.thread, []).append(event)
         for key, events in threads.items():
             replay, kept = fold(events), store.thread(key)
-            self.figures["snapshots"] += int(store.log.load_snapshot(key, FINGERPRINT) is not None)
+            self.figures["snapshots"] += int(store.log.load_snapshot(key, FROZEN) is not None)
             self.expect(kept.digest() == replay.digest(), f"the digest of {key} is not that of a replay")
             seen = {"reader": MODERATOR, "reveal": "all", "limit": 100, "rows": 300}
             self.expect(kept.counts() == replay.counts(), f"the counts of {key} are not those of a replay")

@@ -34,11 +34,10 @@ from threadstore.errors import Rejected
 from threadstore.events import Actor, CommentDeleted, CommentErased, CommentPosted, Event, PersonErased, ReactionGiven, TextQuote
 from threadstore.ids import NIL, HybridClock, make_id, time_of
 from threadstore.logs._sqlite_database import Database
-from threadstore.logs.protocol import Appended, Revision, Snapshot
+from threadstore.logs.protocol import Appended
 from threadstore.logs.sqlite import DURABILITY, SqliteLog
-from threadstore.snapshots import FINGERPRINT, snapshot
 from threadstore.store import ThreadStore
-from threadstore.thread import fold
+from threadstore.testing.places import keep_frozen
 
 EPOCH = 1_700_000_000_000
 MODERATOR = Actor("mod", "Mo Derator", "moderator")
@@ -320,11 +319,7 @@ class Writer:
         """Read, and keep snapshots."""
         for key in (*THREADS, QUIET):
             self._tried(lambda key=key: self.store.thread(key).view(reader=MODERATOR))
-            self._tried(lambda key=key: self._keep_snapshot(key))
-
-    def _keep_snapshot(self, key: str) -> None:
-        events = [record.event for record in self.store.log.read(key)]
-        self.store.log.store_snapshot(key, Snapshot(FINGERPRINT, Revision(len(events)), snapshot(fold(events, key=key))))
+            self._tried(lambda key=key: keep_frozen(self.store.log, key))
 
     def _do_reopen(self) -> None:
         self.close()

@@ -23,8 +23,7 @@ import threadstore
 from threadstore import Actor, Event, Policy, ThreadStore, ThreadStoreError, fold
 from threadstore.events import Erasure
 from threadstore.ids import make_id
-from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.snapshots import FINGERPRINT, snapshot
+from threadstore.testing.places import keep_frozen
 
 ANN, BOB, MOD = Actor("u-ann", "Ann Lee"), Actor("u-bob", "Bob Park"), Actor("u-mod", "Mo", "moderator")
 KEYS = ("2023/05/03/drones", "2023/05/04/ships", "2023/05/05/snapshots")
@@ -58,7 +57,7 @@ MUTANTS = {
     "nobody misses the end of a thread": (
         "test_each_column",
         "store.py",
-        "            hot.thread.miss(told)",
+        "            thread.miss(told)",
         "            pass",
     ),
     "a damaged counter gives a revision again": (
@@ -111,8 +110,7 @@ def sound(swift: Path) -> Sound:
     with threadstore.open(path, durability="off", now=lambda: EPOCH + next(tick)) as store:
         for key in KEYS:
             fill(store, key)
-        of_last = [event for event in store.export() if event.thread == KEYS[2]]
-        store.log.store_snapshot(KEYS[2], Snapshot(FINGERPRINT, Revision(len(of_last)), snapshot(fold(of_last))))
+        keep_frozen(store.log, KEYS[2])
         store.log.redact(KEYS[0], [Erasure(person="u-gone", before=make_id(EPOCH, 0, 0))])
         assert list(store.verify()) == []
         events, keys = list(store.export()), [record.thread for record in store.log.read_all()]

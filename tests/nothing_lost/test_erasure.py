@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -20,9 +21,9 @@ import pytest
 
 import threadstore
 from threadstore import Actor, CommentView, StoredThread, TextQuote, ThreadStore, fold
+from threadstore.heads import name_hash
 from threadstore.ids import make_id
-from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.snapshots import FINGERPRINT, snapshot
+from threadstore.testing.places import keep_frozen
 
 EPOCH = 1_700_000_000_000
 MOD = Actor("u-mod", "", "moderator")
@@ -125,17 +126,16 @@ class World:
     def files(self) -> bytes:
         return b"".join(path.read_bytes() for path in sorted(self.path.parent.iterdir()))
 
-    def keep_snapshot(self, key: str) -> None:
-        """Let the log keep the thread's state, texts and all."""
-        events = [event for event in self.store.export() if event.thread == key]
-        self.store.log.store_snapshot(key, Snapshot(FINGERPRINT, Revision(len(events)), snapshot(fold(events, key=key))))
-
     def check_gone(self, gone: set[str]) -> None:
-        """Check that no file has any of the tokens, that all others are in the log, and that a backup is no different."""
+        """
+        Check that no file has any of the tokens, or the hash of one, which stands for a name; that all others are in the log, and
+        that a backup is no different.
+        """
         backup = self.path.with_name("backup.db")
         self.store.backup(backup)
         held = self.files()
         assert [token for token in sorted(gone) if token.encode() in held] == []
+        assert [token for token in sorted(gone) if any(trace in held for trace in hashes_of(token))] == []
         kept = {text.token for text in self.texts} - gone
         with threadstore.open(backup) as copy:
             for store in (self.store, copy):
@@ -143,6 +143,11 @@ class World:
                 assert [token for token in sorted(kept) if token not in told] == []
                 assert list(store.verify()) == []
         backup.unlink()
+
+
+def hashes_of(name: str) -> tuple[bytes, bytes]:
+    """Return what heads say in place of a name, and what snapshots do."""
+    return name_hash(name).to_bytes(8, "big"), name_hash(name).to_bytes(8, sys.byteorder)
 
 
 @pytest.fixture
@@ -178,7 +183,7 @@ def fill(world: World, random: Random) -> dict[str, str]:
         world.said(article, article.reply(reply, last, by=bob), bob, last)
         article.remove(reply, by=mod, reason=removed)
         world.said(article, reply, mod, removed)
-        world.keep_snapshot(key)
+        keep_frozen(world.store.log, key)
         of_ann[key] = comment
     return of_ann
 
@@ -355,7 +360,7 @@ class Wandering:
         self.world.said(article, id, by, quote, suggestion)
 
     def snapshot(self) -> None:
-        self.world.keep_snapshot(self.random.choice(THREADS))
+        keep_frozen(self.world.store.log, self.random.choice(THREADS))
 
     def erase(self) -> None:
         for key, id, _ in self.some():

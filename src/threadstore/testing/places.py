@@ -1,17 +1,27 @@
-"""Stores to test with: a wall clock that is set by hand, and a place where a store can be opened again and again."""
+"""
+Stores to test with: a wall clock that is set by hand, a place where a store can be opened again and again, and snapshots of small
+threads.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from threadstore.dense import DenseThread
+from threadstore.frozen import fingerprint
 from threadstore.logs.memory import MemoryLog
+from threadstore.logs.protocol import EventLog, Revision, Snapshot
 from threadstore.logs.sqlite import SqliteLog
+from threadstore.policy import Policy
 from threadstore.store import ThreadStore
+from threadstore.streams import StreamOf
 from threadstore.testing.given import EPOCH
 
-__all__ = ["Place", "Wall"]
+__all__ = ["Place", "Wall", "frozen_of", "keep_frozen"]
+
+_RULES: Final = Policy().rules
 
 
 class Wall:
@@ -60,3 +70,18 @@ class Place:
         """Close all stores that were opened here."""
         for store in self._opened:
             store.close()
+
+
+def frozen_of(log: EventLog, key: str) -> Snapshot | None:
+    """Return the snapshot that a store with the default policy makes of a thread, however small; None where it makes none."""
+    thread = DenseThread(key, _RULES, StreamOf(log, key))
+    thread.read()
+    state = thread.freeze() if thread.revision else None
+    return None if state is None else Snapshot(fingerprint(_RULES), Revision(thread.revision), state)
+
+
+def keep_frozen(log: EventLog, key: str) -> None:
+    """Keep the snapshot that a store with the default policy makes of a thread, so that the next one starts from it."""
+    snapshot = frozen_of(log, key)
+    if snapshot is not None:
+        log.store_snapshot(key, snapshot)
