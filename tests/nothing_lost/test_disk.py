@@ -16,8 +16,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -200,34 +202,59 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path):
 
 def test_a_truncated_store_is_noticed(scale: Any, tmp_path: Path):
     """
-    However much of a closed file's end is missing, opening it or verify says so, unless nothing was lost; it is not
-    made worse.
+    However much of a closed file's end is missing, opening it refuses, or `verify` says so unless nothing was lost; the file
+    is not made worse. What can still be read is shown, and nothing else; the thread counts what is missing. An export breaks off
+    where something is missing; it may end early alone where the log's last events are lost.
     """
     path = tmp_path / "cut.db"
     known = written(tmp_path / "whole.db", posts=40)
     whole = (tmp_path / "whole.db").read_bytes()
     rng = random.Random(3)
     some = {rng.randrange(2, len(whole)) for _ in range(scale(30, 3_000))}  # to SQLite a file of one byte is empty
+    last = len(whole) - 4_096  # the last page holds events, so a cut there is one that opens
+    some |= {rng.randrange(last, len(whole)) for _ in range(scale(10, 100))}
     sizes = sorted({2, 15, 16, 99, 100, 4_095, *range(4_096, len(whole), 4_096), len(whole) - 1, *some})
-    refused = noticed = 0
+    outcomes = Counter[str]()
     for size in sizes:
         path.write_bytes(whole[:size])
-        said = ""
-        try:
-            with threadstore.open(path, durability="off") as store:
-                found, damage = ids(store), list(store.verify())
-        except (CorruptRecord, StoreUnavailable) as error:
-            said = str(error)
-        if said:
-            assert any(why in said for why in ("malformed", "not a SQLite database", "it is missing")), size
-            refused += 1
-        else:
-            assert damage or found == known, size
-            noticed += damage != []
+        outcomes[outcome(path, known, size)] += 1
         assert path.read_bytes() == whole[:size], size
-    assert refused > 10
-    assert refused + noticed > 0.8 * len(sizes)
+    assert outcomes.keys() <= {
+        "refused", "an export breaks off", "the end is lost", "found, and nothing is lost", "nothing is lost"
+    }  # fmt: skip
+    assert outcomes["refused"] > 10
+    assert outcomes["an export breaks off"] > 3
+    assert outcomes.total() - outcomes["nothing is lost"] > 0.8 * len(sizes)
     scale.figure("sizes", len(sizes))
+
+
+def outcome(path: Path, known: list[str], size: int) -> str:
+    """Open a store that was cut, check what it says, and name what the cut comes to."""
+    try:
+        store = threadstore.open(path, durability="off")
+    except (CorruptRecord, StoreUnavailable) as error:
+        said = str(error)
+        return "refused" if "malformed" in said or "not a SQLite database" in said else said
+    with store:
+        damage, view = list(store.verify()), store.thread("t").view(limit=100)
+        shown = [comment.id for comment in view.comments]
+        assert shown == [id for id in known if id in set(shown)], size
+        assert len(shown) + view.unreadable == len(known), size
+        assert all(comment.body == f"comment {known.index(comment.id)}" for comment in view.comments), size
+        try:
+            exported, missing = ids(store), None
+        except CorruptRecord as error:
+            missing = error.position or 0
+            exported = [event.id for event in islice(store.export(), missing - 1)]
+        assert missing in (None, len(exported) + 1), size
+        assert exported == known[: len(exported)], size
+        if exported == known:
+            assert shown == known, size
+            return "found, and nothing is lost" if damage else "nothing is lost"
+        assert damage, size
+        assert view.unreadable, size
+        assert missing or shown == exported, size
+        return "an export breaks off" if missing else "the end is lost"
 
 
 # --- locked -------------------------------------------------------------------------------------------------------------------
