@@ -360,9 +360,11 @@ class DenseThread(Thread):
             rank = columns.find(event.id)
             assert rank is not None, event.id
             columns.revision[rank] = revision
-        elif isinstance(event, ReactionGiven | ReactionWithdrawn) and event.actor is not None:
+        else:
+            assert isinstance(event, ReactionGiven | ReactionWithdrawn), event
             rank = columns.find(event.comment)
             assert rank is not None, event.comment
+            assert event.actor is not None, event
             last = columns.reaction(rank, event.actor.id, event.kind)
             if last is not None and last[1] == number:  # else there is a later one, which is ahead still
                 columns.renumber(rank, event.actor.id, event.kind, given=isinstance(event, ReactionGiven), revision=revision)

@@ -685,8 +685,8 @@ class DenseNames(Names):
         number, speakers = name_hash(name), dict[int, str]()
         for actor in self._uses[name].told:
             speaker = columns.speaker_named(actor, number)
-            if speaker is not None:
-                speakers[speaker] = actor
+            assert speaker is not None, actor
+            speakers[speaker] = actor
         for rank in range(columns.below(comment) - 1, columns.below(above) - 1 if above else -1, -1):
             if columns.speaker[rank] in speakers and columns.revision[rank] and rank not in self._silent:
                 return speakers[columns.speaker[rank]]

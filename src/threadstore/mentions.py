@@ -296,8 +296,9 @@ class Names:
         return self._actors[latest].id if told is None else told
 
     def _last_told(self, name: str, comment: str, above: str) -> str | None:
-        """Return the id of the actor who used *name* last between two comments, of those whose uses are known elsewhere."""
-        raise NotImplementedError
+        """Return the id of the actor who used *name* last between two comments, as far as what was told says."""
+        told = [(id, actor) for actor, id in self._uses[name].told.items() if above < id < comment]
+        return max(told)[1] if told else None
 
     def _settled(self, name: str) -> _Uses:
         """Return the uses of *name* in order."""

@@ -17,9 +17,10 @@ from msgspec.msgpack import Ext
 
 from threadstore import codec
 from threadstore import events as e
-from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode
+from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance
 from threadstore.errors import CorruptRecord, DataError, UnsupportedSchema, UpcastFailed
 from threadstore.ids import NIL, from_bytes, make_id, to_bytes
+from threadstore.testing.given import id_of
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -798,3 +799,15 @@ def test_floats_are_no_numbers_of_ours():
 def test_an_id_in_a_record_is_the_id_in_the_event():
     """The bytes on disk and the text at the interface are two forms of one id."""
     assert from_bytes(unpack(encode(posted()))[2]) == ID
+
+
+def test_a_glance_at_a_record():
+    """A glance gives the values of this schema's form, whichever schema the record is of; what is no record is corrupt."""
+    event = e.CommentApproved(id=id_of(2), thread="t", actor=None, comment=id_of(1), cancels=(), seen=id_of(1))
+    values = glance(encode(event))
+    assert values[:2] == ["comment.approved", SCHEMA]
+    old = msgspec.msgpack.encode(["comment.approved", 0, to_bytes(id_of(2)), "t", None, to_bytes(id_of(1))])
+    assert glance(old) == values
+    for data in (b"", b"\xc1", b"\x01", encode(event)[:-1]):
+        with pytest.raises(CorruptRecord):
+            glance(data)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from threadstore import CommentNotFound, Policy, ThreadStore, fold
+from threadstore import CommentNotFound, Policy, ThreadStore, dense, dense_lens, fold
 from threadstore.dense import DenseThread, Unreadable
 from threadstore.dense_outline import DenseOutline
 from threadstore.events import Event, ReactionGiven, ReactionWithdrawn
@@ -672,3 +672,30 @@ def test_a_past_of_a_damaged_thread_is_shown():
         with store:
             past = store.thread(THREAD).as_of(moment(6))
             assert ask(past) == ask(fold([event for event in STORY if event != STORY[3]], key=THREAD).as_of(moment(6)))
+
+
+def test_what_was_shown_is_let_go_of(monkeypatch: pytest.MonkeyPatch):
+    """What is kept to be shown again is bounded by its number and by its letters; letting go of it changes nothing."""
+    events = [posted(number, body="x" * 100) for number in range(1, 9)]
+    thread, plain = read(events), fold(events)
+    plain.revision = thread.revision
+    for name, bound in (("_VIEWS", 3), ("_LETTERS", 50)):
+        with monkeypatch.context() as patch:
+            patch.setattr(dense_lens, name, bound)
+            for _ in range(2):
+                assert thread.view(limit=2) == plain.view(limit=2)
+                assert thread.view(limit=2, order="newest") == plain.view(limit=2, order="newest")
+            assert len(thread.dense.views) <= 4
+
+
+def test_long_pages_are_not_kept(monkeypatch: pytest.MonkeyPatch):
+    """A page with more letters than may be kept is made anew each time, and pages go when others come."""
+    thread = read(posted(number, body="x" * 100) for number in range(1, 9))
+    assert thread.view() is thread.view()
+    monkeypatch.setattr(dense, "_LETTERS", 700)
+    assert thread.view(limit=8) is not thread.view(limit=8)
+    first = thread.view(limit=2)
+    assert thread.view(limit=2) is first
+    assert thread.view(limit=3) is thread.view(limit=3)
+    assert thread.view(limit=2) is not first
+    assert thread.view(limit=2) == first

@@ -500,3 +500,37 @@ def test_names_that_arrive_backwards_are_put_in_order_once():
     names = thread(*((n, f"u-{n % 2}", "Guest") for n in range(100_000, 0, -1)))
     assert spans(names, "@Guest", at=50_001, above=[]) == [("@Guest", "u-0")]
     assert spans(names, "@Guest", at=2) == [("@Guest", "u-1")]
+
+
+def test_names_that_are_told():
+    """What is told counts like what is added: the first use by each, and the last of those told where nobody is nearer."""
+    names = Names()
+    names.tell_all([(Actor("a", "Ann"), "05"), (Actor("b", "Ann"), "03"), (Actor("c", "Ann Lee"), "04")])
+    names.tell(Actor("a", "Ann"), "02")
+    names.tell(Actor("a", "Ann"), "07")
+    names.add("06", Actor("d", "Ann"))
+    assert len(names) == 2
+
+    def called(comment: str) -> list[str]:
+        return [each.actor for each in names.find("@Ann", comment=comment, nearest=list)]
+
+    assert [called(comment) for comment in ("02", "03", "04", "08")] == [[], ["a"], ["b"], ["d"]]
+    assert [each.actor for each in names.find("@Ann Lee", comment="05", nearest=list)] == ["c"]
+    names.forget_told()
+    assert names.find("@Ann Lee @Ann", comment="05", nearest=list) == ()
+    assert len(names) == 1
+
+
+def test_names_told_at_once_are_those_told_one_by_one():
+    """However many are new, and whatever starts whatever."""
+    called = ["Al", "Alan", "Ala", "Bo", "Al B", "Bob", "A"]
+    told = [(Actor(f"u{number}", name), f"{number:02}") for number, name in enumerate(called)]
+    one, other = Names(), Names()
+    one.add("00", Actor("x", "Alan Bo"))
+    other.add("00", Actor("x", "Alan Bo"))
+    one.tell_all(told)
+    for actor, id in told:
+        other.tell(actor, id)
+    body = "@Alan Bo @Alan @Ala @Al B @Al @A @Bob @Bo @Alan Bob"
+    assert one.find(body, comment="50", nearest=list) == other.find(body, comment="50", nearest=list)
+    assert len(one.find(body, comment="50", nearest=list)) == 9

@@ -1205,6 +1205,8 @@ def test_a_state_has_no_outline_of_its_own():
     """Reading needs a thread, which keeps what is derived."""
     with pytest.raises(NotImplementedError):
         Outlined().outline(Policy().rules)
+    with pytest.raises(NotImplementedError):
+        Outlined().lens(Policy().rules, None, ())
 
 
 def test_restored_comments_are_back():
