@@ -200,15 +200,15 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path):
     assert len(written(tmp_path / "log.db")) == 3
 
 
-def test_a_truncated_store_is_noticed(scale: Any, tmp_path: Path):
+def test_a_truncated_store_is_noticed(scale: Any, swift: Path):
     """
     However much of a closed file's end is missing, opening it refuses, or `verify` says so unless nothing was lost; the file
     is not made worse. What can still be read is shown, and nothing else; the thread counts what is missing. An export breaks off
     where something is missing; it may end early alone where the log's last events are lost.
     """
-    path = tmp_path / "cut.db"
-    known = written(tmp_path / "whole.db", posts=40)
-    whole = (tmp_path / "whole.db").read_bytes()
+    path = swift / "cut.db"
+    known = written(swift / "whole.db", posts=40)
+    whole = (swift / "whole.db").read_bytes()
     rng = random.Random(3)
     some = {rng.randrange(2, len(whole)) for _ in range(scale(30, 3_000))}  # to SQLite a file of one byte is empty
     last = len(whole) - 4_096  # the last page holds events, so a cut there is one that opens
