@@ -18,17 +18,20 @@ from unicodedata import category
 
 import msgspec
 
-from threadstore import codec, cursors, snapshots
+from threadstore import codec, cursors, frozen, snapshots
 from threadstore.commands import AnyCommand, Command
 from threadstore.corrections import Article, anchor, quote_of
 from threadstore.decide import decide
+from threadstore.dense import DenseThread
 from threadstore.errors import CommentNotFound, DataError, InvalidCursor, Rejected, StoreError
 from threadstore.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
 from threadstore.ids import NIL, make_id
+from threadstore.logs.memory import MemoryLog
 from threadstore.mentions import Names
 from threadstore.pages import _shape
 from threadstore.policy import Policy
 from threadstore.ranking import ORDERS
+from threadstore.streams import StreamOf
 from threadstore.testing.given import (
     MODERATOR,
     THREAD,
@@ -568,8 +571,13 @@ SOUND = [facts(fold(events, key=THREAD)) for events in ((), FORUM, WORLD)]
 
 
 def snapshot(data: bytes) -> str:
-    """A damaged snapshot is none; one that somebody has made up does no harm but to say what it says."""
+    """A damaged snapshot is none, of a pure thread or of a store's."""
     choices = Choices(data)
+    return frozen_state(choices) if choices.number(2) else pure_state(choices)
+
+
+def pure_state(choices: Choices) -> str:
+    """One of a pure thread that somebody has made up does no harm but to say what it says."""
     which = choices.number(len(STATES))
     match choices.number(4):
         case 0:
@@ -590,6 +598,80 @@ def snapshot(data: bytes) -> str:
         return "sound"
     assert state[: snapshots.SEAL] == snapshots.seal(THREAD, state[snapshots.SEAL :]), "damage was not noticed"
     return "made up"
+
+
+def logged(events: Sequence[Event]) -> MemoryLog:
+    """Return a log of one thread."""
+    log = MemoryLog()
+    if events:
+        log.append(THREAD, events)
+    return log
+
+
+def dense(log: MemoryLog) -> DenseThread:
+    """Return the thread of a log, still to be read."""
+    return DenseThread(THREAD, DEFAULT.rules, StreamOf(log, THREAD))
+
+
+def frozen_of(log: MemoryLog) -> bytes:
+    """Return the thread of a log, frozen."""
+    thread = dense(log)
+    thread.read()
+    state = thread.freeze()
+    assert state is not None
+    return state
+
+
+LOGS = [logged(events) for events in ((), FORUM, WORLD)]
+FROZEN = [frozen_of(log) for log in LOGS]
+
+
+def frozen_state(choices: Choices) -> str:
+    """One of a store's thread is read as what it is, or not at all; with the right seal, only if its columns fit together."""
+    which = choices.number(len(FROZEN))
+    match choices.number(4):
+        case 0:
+            state = choices.rest()
+        case 1:
+            state = mutated(FROZEN[which], choices)
+        case 2:
+            state = resealed(mutated(FROZEN[which][snapshots.SEAL :], choices))
+        case _:
+            state = resealed(other_columns(FROZEN[which][snapshots.SEAL :], choices))
+    thawed = frozen.thaw(THREAD, DEFAULT.rules, state)
+    if thawed is None:
+        assert not dense(LOGS[which]).resume(7, state)
+        return "none"
+    assert frozen.thaw("another", DEFAULT.rules, state) is None
+    if state in FROZEN:
+        log = LOGS[FROZEN.index(state)]
+        thread, plain = dense(log), fold((record.event for record in log.read(THREAD)), key=THREAD)
+        assert thread.resume(log.revision(THREAD), state)
+        read(thread)
+        assert thread.digest() == plain.digest()
+        return "thawed"
+    assert state[: snapshots.SEAL] == snapshots.seal(THREAD, state[snapshots.SEAL :]), "damage was not noticed"
+    columns = thawed.columns
+    assert len(columns) == len(columns.revision) == len(columns.speaker)
+    again = frozen.thaw(THREAD, DEFAULT.rules, frozen.freeze(THREAD, thawed))
+    assert again is not None
+    return "fits together"
+
+
+def other_columns(payload: bytes, choices: Choices) -> bytes:
+    """Return a frozen thread of which some part is another, shorter or longer, at whatever depth."""
+    stored = msgspec.msgpack.decode(payload)
+    for _ in range(choices.number(4)):
+        part = stored
+        while (inner := [each for each in part if isinstance(each, list) and each]) and choices.number(4):
+            part = choices.one_of(inner)
+        at = choices.number(len(part))
+        if isinstance(part[at], bytes):
+            more, cut = choices.number(17), choices.number(len(part[at]) + 1)
+            part[at] = part[at][:cut] + choices.one_of((b"\0", b"\1", b"\xff")) * more + part[at][cut:][choices.number(17) :]
+        else:
+            part[at] = choices.one_of((0, 1, -1, 1 << 31, "", "up", NIL, None, [], [[0, []]]))
+    return msgspec.msgpack.encode(stored)
 
 
 def made_up(choices: Choices) -> bytes:
@@ -626,5 +708,6 @@ SEEDS: dict[str, list[bytes]] = {
     + [b"\0\0" + msgspec.json.encode({"command": kind.__struct_config__.tag, "thread": THREAD}) for kind in COMMANDS],
     "mentions": [bytes(range(n, n + 60)) for n in range(0, 120, 10)],
     "quotes": [bytes(range(n, n + 60)) for n in range(0, 120, 10)],
-    "snapshot": [bytes([n, kind, *range(9)]) for n in range(3) for kind in range(4)] + [b"\0\0" + state for state in STATES],
+    "snapshot": [bytes([form, n, kind, *range(9)]) for form in range(2) for n in range(3) for kind in range(4)]
+    + [bytes([form, n, 0]) + state for form, states in enumerate((STATES, FROZEN)) for n, state in enumerate(states)],
 }

@@ -14,7 +14,7 @@ import sqlite3
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
@@ -28,15 +28,21 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import threadstore
-from threadstore import CommentPosted, CorruptRecord, Policy, UnknownEvent, fold
+from threadstore import CommentPosted, CorruptRecord, Event, Policy, UnknownEvent, fold
 from threadstore.codec import decode, encode
+from threadstore.dense import DenseThread
 from threadstore.errors import DataError, InvalidCursor
+from threadstore.frozen import thaw
 from threadstore.ids import make_id
 from threadstore.logs._sqlite_schema import event_checksum
 from threadstore.logs._sqlite_schema import seed as checksum_seed
-from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.snapshots import FINGERPRINT, SEAL, restore, seal, snapshot
+from threadstore.logs.memory import MemoryLog
+from threadstore.snapshots import SEAL, restore, seal, snapshot
+from threadstore.streams import StreamOf
 from threadstore.testing.given import ANN, BOB, EPOCH, MODERATOR, THREAD, held, id_of, posted, reacted
+from threadstore.testing.places import frozen_of
+
+RULES = Policy().rules
 
 pytestmark = pytest.mark.usefixtures("guard")
 
@@ -54,7 +60,7 @@ REACHED = {
     "command": {"DecodeError", "ValidationError", "NotAllowed", "nothing to do", "post", "report", "describe"},
     "mentions": {"0 found", "1 found", "2 found", "3 found"},
     "quotes": {"found", "orphaned"},
-    "snapshot": {"none", "made up"},
+    "snapshot": {"none", "made up", "sound", "thawed", "fits together"},
 }
 
 
@@ -256,6 +262,66 @@ def test_made_up_snapshots_do_no_harm(payload: bytes):
     assert restore(THREAD, 1, seal(THREAD, payload) + payload) is None
 
 
+def logged(events: Iterable[Event] = FACTS) -> MemoryLog:
+    """Return a log of one thread."""
+    log = MemoryLog()
+    log.append(THREAD, list(events))
+    return log
+
+
+def test_no_bit_of_a_frozen_thread_can_be_turned_over():
+    """The same holds of what stores keep: any change, and it is none, for this thread and for any other."""
+    kept = frozen_of(logged(), THREAD)
+    assert kept is not None
+    state = kept.state
+    for place in range(len(state)):
+        for bit in range(8):
+            turned = bytearray(state)
+            turned[place] ^= 1 << bit
+            assert thaw(THREAD, RULES, bytes(turned)) is None
+        assert thaw(THREAD, RULES, state[:place]) is None
+    assert thaw(THREAD, RULES, state + b"\0") is None
+    assert thaw("another", RULES, state) is None
+    thread, plain = DenseThread(THREAD, RULES, StreamOf(logged(), THREAD)), fold(FACTS)
+    assert thread.resume(5, state)
+    assert thread.view() == msgspec.structs.replace(plain.view(), revision=5)
+
+
+def payload_of(*stored: Any) -> bytes:
+    """Return what is sealed of a frozen thread of which some parts are others."""
+    kept = frozen_of(logged(), THREAD)
+    assert kept is not None
+    parts = msgspec.msgpack.decode(kept.state[SEAL:])
+    return msgspec.msgpack.encode([other if other is not ... else part for other, part in zip(stored, parts, strict=True)])
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xc0",
+        b"\x90",
+        payload_of("zzz", ..., ..., ...),
+        payload_of(..., "", ..., ...),
+        payload_of(..., ..., b"123", ...),
+        payload_of(..., ..., "text", ...),
+        payload_of(..., ..., ..., []),
+        payload_of(..., ..., ..., [[], b"", [], [], [b"", b"", b""], []]),
+        payload_of(..., ..., ..., [[b""] * 10, b"", [], [], [b"", b"", b""], []]),
+        payload_of(..., ..., ..., [[b""] * 10, b"", [[1, [2, 3]]], [["up", b"1"]], [b"", b"", b""], []]),
+        payload_of(..., ..., ..., ...)[:1] + b"\x91" * 100_000,
+        payload_of(..., ..., ..., ...)[:-6] + b"\x91" * 100_000,
+        payload_of(..., ..., ..., ...)[:-1] + b"\xdd\xff\xff\xff\xff",
+        payload_of(..., ..., ..., ...) + b"\xc0",
+    ],
+    ids=range(15),
+)
+def test_made_up_frozen_threads_do_no_harm(payload: bytes):
+    """A state with the right seal whose parts do not fit together is none, whatever is wrong with it."""
+    assert thaw(THREAD, RULES, seal(THREAD, payload) + payload) is None
+    assert not DenseThread(THREAD, RULES, StreamOf(logged(), THREAD)).resume(5, seal(THREAD, payload) + payload)
+
+
 def checksum(*fields: Any) -> bytes:
     """Return the checksum of a row, as the schema says."""
     plain = [field.encode() if isinstance(field, str) else field for field in fields]
@@ -267,16 +333,21 @@ def test_a_damaged_snapshot_in_a_file_changes_nothing(tmp_path: Path, scale):
     path = tmp_path / "one.db"
     with threadstore.open(path, durability="off") as store:
         store.merge(FACTS)
-        store.log.store_snapshot(THREAD, Snapshot(FINGERPRINT, Revision(5), snapshot(fold(FACTS))))
-        assert store.log.load_snapshot(THREAD, FINGERPRINT) is not None
         truth = store.thread(THREAD).view(), store.thread(THREAD).digest()
+        kept = frozen_of(store.log, THREAD)
+        assert kept is not None
+        store.log.store_snapshot(THREAD, kept)
+    with threadstore.open(path, durability="off") as store:
+        assert store.log.load_snapshot(THREAD, kept.fingerprint) == kept
+        assert (store.thread(THREAD).view(), store.thread(THREAD).digest()) == truth
+        assert list(store.verify()) == []
     random, noticed, count = Random("snapshot rows"), 0, scale(60, 2_000)
     for _ in range(count):
-        state = bytearray(snapshot(fold(FACTS)))
+        state = bytearray(kept.state)
         revision = random.choice([5, 5, 5, 1, 4, 6])
-        for _ in range(random.randrange(1, 4)):
-            state[random.randrange(len(state))] ^= 1 << random.randrange(8)
-        crc = random.choice([checksum(THREAD, FINGERPRINT, revision, bytes(state)), random.randbytes(4)])
+        for place in random.sample(range(len(state)), random.randrange(1, 4)):
+            state[place] ^= 1 << random.randrange(8)
+        crc = random.choice([checksum(THREAD, kept.fingerprint, revision, bytes(state)), random.randbytes(4)])
         with closing(sqlite3.connect(path)) as file:
             file.execute("UPDATE snapshots SET state = ?, crc = ?, revision = ?", (bytes(state), crc, revision))
             file.commit()

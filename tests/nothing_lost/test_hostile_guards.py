@@ -33,6 +33,27 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "a damaged frozen thread is read",
+        "test_hostile_bytes.py::test_no_bit_of_a_frozen_thread_can_be_turned_over",
+        "frozen.py",
+        "    if state[:SEAL] != seal(key, payload):\n        return None\n",
+        "",
+    ),
+    Mutant(
+        "a frozen thread that is nested deep is an overflow",
+        "test_hostile_bytes.py::test_made_up_frozen_threads_do_no_harm",
+        "frozen.py",
+        "    except (msgspec.MsgspecError, ValueError, RecursionError):",
+        "    except (msgspec.MsgspecError, ValueError):",
+    ),
+    Mutant(
+        "columns need not fit together",
+        "test_hostile_bytes.py::test_made_up_frozen_threads_do_no_harm",
+        "columns.py",
+        '            raise ValueError("the columns do not fit together")',
+        "            pass",
+    ),
+    Mutant(
         "a comment that is held and approved often costs n³",
         "test_hostile_threads.py::test_holds_approvals_and_edits_in_turns",
         "standing.py",
