@@ -544,15 +544,17 @@ class DenseOutline(Outline):
     def _learn_tops(self) -> array[int]:
         """Return the rank of each comment's top-level ancestor in the columns."""
         if self._tops is None:
-            tops, last = array("I"), array("I", bytes(4 * len(self.columns)))
+            tops, last = array("I"), array("I", range(len(self.columns)))
+            unseen = {rank for rank, place in self.kept_ranks.items() if not place.shown}
             for rank, (above, revision) in enumerate(zip(self.columns.parent, self.columns.revision, strict=True)):
                 top = rank if above == TOP else tops[above]
                 tops.append(top)
-                if revision:
+                if revision and rank not in unseen:
                     last[top] = rank
             self._tops, self._last_below = tops, last
             for node in list(self._nodes.values()):
-                self._irregular[self._top_of(node).id] = None
+                if not isinstance(node, Place) or (node.posted is not None and not node.posted_here):
+                    self._irregular[self._top_of(node).id] = None  # the columns do not know it, or not where it hangs now
         return self._tops
 
     def _plain_activity(self, rank: int, id: str) -> str:
@@ -561,6 +563,8 @@ class DenseOutline(Outline):
 
     def _activity_of(self, node: Node) -> str:
         self._learn_tops()
+        if isinstance(node, Place) and node.id not in self._irregular:
+            return self.columns.id_of(self._last_below[node.rank])
         self._irregular.setdefault(node.id, None)
         return self._walked(node)
 
