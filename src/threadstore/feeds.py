@@ -1,5 +1,5 @@
 """
-Comments out of their threads: the feed of what was said last anywhere, answered from summaries and from the log.
+Comments out of their threads: what was said last anywhere, or by one person, answered from summaries and from the log.
 
 A summary tells how the newest comments of a thread stand, and the log has their words. So a feed looks at the threads in which
 something has happened last, one after the other, until no other can have anything newer, and reads the comments that it shows by
@@ -23,10 +23,10 @@ import msgspec
 from threadstore.events import CommentEdited, CommentPosted, Event, is_redacted
 from threadstore.ids import time_of
 from threadstore.lens import Lens
-from threadstore.logs.protocol import EventLog
+from threadstore.logs.protocol import EventLog, Record
 from threadstore.standing import Standing
 from threadstore.stored import readable
-from threadstore.summaries import Line, Summed, older_lines
+from threadstore.summaries import Line, Summed, line_of, older_lines
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView
 
@@ -43,7 +43,7 @@ class FeedItem(msgspec.Struct, frozen=True):
     Args:
         thread: The key of its thread.
         position: Where it is in the log: what `before=` takes.
-        comment: The comment without its thread. `latest` does not look at the tree, so there it has no replies and no counts, and
+        comment: The comment without its thread. Nobody has looked at the tree, so it has no replies and no counts, and
             reactions, mentions, depth, pin, lateness and marks are left out; `StoredThread.comment` has them.
     """
 
@@ -77,14 +77,35 @@ class Feed:
 
     def page(self, limit: int, below: str) -> Iterator[FeedItem]:
         """Yield the newest comments whose ids are *below*, or the newest of all if that is empty."""
-        for id, key, line in self._newest(limit, below):
-            record = self._log.find(id)
-            posted = self._said(id)
-            text = posted if line.text == id else self._said(line.text)
-            if record is None or not isinstance(posted, CommentPosted) or not isinstance(text, CommentPosted | CommentEdited):
-                continue  # one of them is damaged
-            if not is_redacted(text):  # else it has been erased in this very moment
-                yield FeedItem(key, record.position, self._view(line, posted, text))
+        for id, _, line in self._newest(limit, below):
+            if (record := self._log.find(id)) is not None:
+                yield from self._item(record, line)
+
+    def of(self, records: Iterator[Record]) -> Iterator[FeedItem]:
+        """Yield those of the comments that these records posted that are shown."""
+        while some := list(islice(records, _TOGETHER)):
+            keys = list(dict.fromkeys(record.thread for record in some))
+            summed = dict(self._summed(keys))
+            for record in some:
+                line = self._line(record.thread, summed[record.thread], record.event.id)
+                if line is not None and self._shows(line):
+                    yield from self._item(record, line)
+
+    def _line(self, key: str, summed: Summed, id: str) -> Line | None:
+        """Return how a comment stands; None if it is gone."""
+        if summed.all_listed or id >= summed.newest[-1].id:
+            return next((line for line in summed.newest if line.id == id), None)
+        with self._using(key) as thread:
+            return thread.despite_damage(lambda: line_of(thread, self._lens.rules, id))
+
+    def _item(self, record: Record, line: Line) -> Iterator[FeedItem]:
+        """Yield a comment, unless something of it can not be read."""
+        posted = next((event for _, event in readable([record])), None)
+        text = posted if line.text == line.id else self._said(line.text)
+        if not isinstance(posted, CommentPosted) or not isinstance(text, CommentPosted | CommentEdited):
+            return  # one of them is damaged
+        if not is_redacted(text):  # else it has been erased in this very moment
+            yield FeedItem(record.thread, record.position, self._view(line, posted, text))
 
     def _newest(self, limit: int, below: str) -> list[tuple[str, str, Line]]:
         """Return the newest comments that are shown, each with its id and its thread."""

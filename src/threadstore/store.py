@@ -51,15 +51,16 @@ from threadstore.errors import (
     UpcastFailed,
 )
 from threadstore.events import (
+    MAX_ACTOR_ID,
     MAX_AT,
     MAX_THREAD_KEY,
     REGISTERS,
-    CommentPosted,
     Erasure,
     Event,
     ThreadDescribed,
     check_int,
     check_key,
+    check_text,
 )
 from threadstore.feeds import Feed, FeedItem
 from threadstore.hot import Hot, HotThreads
@@ -660,6 +661,7 @@ class ThreadStore:
         Complexity: O(log n) for each comment, and for each act of another kind that comes after one of them; that of using a
             thread, as for `counts`, and where a comment is not among the newest.
         """
+        check_text(id, "id", MAX_ACTOR_ID)
         check_int(limit, "limit", 0)
         if before is not None:
             check_int(before, "before", -MAX_AT)
@@ -728,6 +730,7 @@ class ThreadStore:
         return msgspec.json.encode([event for _, event in readable(self._acts_of(actor_id))])
 
     def _acts_of(self, actor_id: str) -> list[Record]:
+        check_text(actor_id, "actor_id", MAX_ACTOR_ID)
         return list(self.log.acts_of(actor_id))[::-1]
 
     def verify(self) -> Iterator[Damage]:

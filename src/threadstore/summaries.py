@@ -34,7 +34,7 @@ from threadstore.snapshots import FINGERPRINT
 from threadstore.standing import description, is_absorbed
 from threadstore.viewmodel import CONCEALMENTS, Concealment, Counts
 
-__all__ = ["Digest", "Line", "Summed", "fingerprint", "older_lines", "read_summary"]
+__all__ = ["Digest", "Line", "Summed", "fingerprint", "line_of", "older_lines", "read_summary"]
 
 #: How many of the newest comments a summary tells of.
 LISTED: Final = 32
@@ -144,6 +144,11 @@ def _piece(line: Line) -> _Piece:
         return line.id, to_bytes(line.id), None
     flags = sum(1 << CONCEALMENTS.index(flag) for flag in line.flags) + _STALE * line.stale
     return line.id, to_bytes(line.id), (to_bytes(line.text), flags)
+
+
+def line_of(thread: Outlined, rules: Rules, id: str) -> Line | None:
+    """Return how a comment stands, or None if it is gone, or none. Complexity: O(n) at the first use of a thread."""
+    return _line(thread.outline(rules), id)
 
 
 def _line(outline: Outline, id: str) -> Line | None:

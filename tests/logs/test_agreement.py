@@ -56,11 +56,12 @@ def a_step(random: Random, kinds: list[str]) -> Step:
             snapshot = Snapshot(random.choice("xy"), Revision(number), bytes([number]))
             return lambda log: log.store_snapshot(thread, snapshot)
         case _:
-            id, limit, fold = an_id(random), random.choice([None, 0, 2]), random.choice("xy")
+            id, limit, fold, actor = an_id(random), random.choice([None, 0, 2]), random.choice("xy"), random.choice("abc")
             return lambda log: (
                 list(log.read(thread, after=number - 1)),
                 list(log.read_all(after=number - 1, limit=limit)),
                 log.find(id),
+                list(log.acts_of(actor, before=number or None, limit=limit, posts_only=fold == "x")),
                 log.load_snapshot(thread, fold),
             )
 
@@ -76,7 +77,8 @@ def sight(log: EventLog) -> Any:
     """Return everything that the log shows."""
     snapshots = [log.load_snapshot(thread, fold) for thread in "tu" for fold in "xy"]
     threads = {thread: (list(log.read(thread)), log.revision(thread)) for thread in log.threads()}
-    return list(log.read_all()), log.position(), list(threads.items()), snapshots
+    acts = [list(log.acts_of(actor)) for actor in "abc"]
+    return list(log.read_all()), log.position(), list(threads.items()), snapshots, acts
 
 
 @given(seed=st.integers(0, 1 << 64))

@@ -47,6 +47,11 @@ def test_a_log_without_storage_needs_no_reopen():
     check_event_log(MemoryLog)
 
 
+def test_a_log_may_have_no_index_of_people():
+    """What the port says of a person by looking through everything is what it promises."""
+    check_event_log(LooksThroughEverything)
+
+
 # --- logs that break a promise ------------------------------------------------------------------------------------------------
 
 
@@ -371,6 +376,32 @@ class LacksMethods:
         pass
 
 
+class LooksThroughEverything(Mutant):
+    """Has nothing but the port's own way."""
+
+    acts_of = EventLog.acts_of
+
+
+class ForgetsOlderActs(Mutant):
+    def acts_of(self, actor: str, **options: Any) -> Iterator[Record]:
+        return (record for record in super().acts_of(actor, **options) if record.position > 9)
+
+
+class MistakesNamesForIds(Mutant):
+    def acts_of(self, actor: str, **options: Any) -> Iterator[Record]:
+        return super().acts_of("u-ann" if actor == "Ann Lee" else actor, **options)
+
+
+class TakesEveryActForAPost(Mutant):
+    def acts_of(self, actor: str, *, posts_only: bool = False, **options: Any) -> Iterator[Record]:
+        return super().acts_of(actor, **options)
+
+
+class GoesOnWithLaterActs(Mutant):
+    def acts_of(self, actor: str, **options: Any) -> Iterator[Record]:
+        return (record for records in [super()] for record in records.acts_of(actor, **options))
+
+
 MUTANTS: list[tuple[Callable[[], Any], Check]] = [
     (LacksMethods, contract.a_fresh_log_is_empty),
     (ListsAThreadThatIsNotThere, contract.a_fresh_log_is_empty),
@@ -383,6 +414,10 @@ MUTANTS: list[tuple[Callable[[], Any], Check]] = [
     (ReadsOneChunk, contract.a_long_log_is_read_in_full),
     (ReadsAsItGoes, contract.an_iterator_shows_the_moment_of_its_call),
     (BeginsHeadsAnew, contract.heads_say_what_the_events_say),
+    (ForgetsOlderActs, contract.the_acts_of_a_person_are_found),
+    (MistakesNamesForIds, contract.the_acts_of_a_person_are_found),
+    (TakesEveryActForAPost, contract.the_acts_of_a_person_are_found),
+    (GoesOnWithLaterActs, contract.the_acts_of_a_person_are_found),
     (FetchesUpToTheLast, contract.records_are_fetched_by_their_revisions),
     (KeepsHeads, contract.an_erasure_takes_names_out_of_heads),
     (FindsInAnyCase, contract.an_event_is_found_by_its_id),

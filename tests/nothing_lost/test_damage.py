@@ -185,7 +185,8 @@ def every_byte(data: bytes, folder: Path) -> Iterator[Byte]:
     """Yield each byte of each column of each row of each table."""
     (folder / "look.db").write_bytes(data)
     with closing(sqlite3.connect(folder / "look.db")) as file:
-        tables = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
+        # The rows of `acts` have no number; tests/logs/test_sqlite_acts.py damages them.
+        tables = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'acts' ORDER BY name").fetchall()
         for (table,) in tables:
             for (column,) in file.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall():
                 for rowid, value in file.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall():

@@ -14,6 +14,7 @@ given its numbers back. Any other file with tables is somebody else's and is not
 - Each thread has a row of `summaries`, for the largest id of its events. What else is in it is of `revision`, which is 0 while
   nobody has summed the thread up, and counts for nothing once the thread has another.
 - Beside each record stands its head (`threadstore.heads`), with a checksum of its own: large threads are read by their heads.
+- `acts` says at which positions a person acted (`threadstore.logs._sqlite_acts`).
 - A redacted record is filled up to its former length with a byte in front that MessagePack never uses, so that SQLite writes it
   over the old one in place and moves nothing (`threadstore.logs.sqlite` says why).
 """
@@ -93,6 +94,11 @@ _TABLES: Final[Mapping[str, str]] = {
         crc BLOB NOT NULL,
         state BLOB NOT NULL
     ) STRICT""",
+    "acts": """(
+        actor BLOB NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (actor, position)
+    ) STRICT, WITHOUT ROWID""",
 }
 _INDEXES: Final[Mapping[str, str]] = {
     "erasures_by_what": "ON erasures (thread, comment, person, before)",

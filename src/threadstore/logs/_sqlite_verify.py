@@ -17,6 +17,7 @@ from threadstore.errors import DataError
 from threadstore.events import Erasure, is_redacted
 from threadstore.heads import head
 from threadstore.ids import to_bytes
+from threadstore.logs._sqlite_acts import verify_acts
 from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum, is_sound, seed, unfilled
 from threadstore.logs.batch import Erasures
 from threadstore.logs.protocol import Damage, Position
@@ -58,6 +59,8 @@ def verify(connection: sqlite3.Connection) -> Iterator[Damage]:
         for damage in _events(connection, {key: Erasures(erasures) for key, erasures in erased.items()}):
             are_sound = False
             yield damage
+        if are_sound:
+            yield from verify_acts(connection)
         for thread, *fields, crc, has_margin in connection.execute(_SNAPSHOTS):
             if crc != checksum(thread, *fields) or not has_margin:
                 yield Damage("checksum", None, _text(thread), "the snapshot does not match its checksum")

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import nlargest
+from itertools import islice
 from threading import Lock
 
 from msgspec.structs import replace
@@ -18,8 +19,20 @@ from msgspec.structs import replace
 from threadstore.codec import encode
 from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.events import Erasure, Event, is_redacted, redact
-from threadstore.logs.batch import Erasures, check_expected, check_limit, check_place, check_same, distinct
-from threadstore.logs.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision, Snapshot, Summary
+from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
+from threadstore.logs.protocol import (
+    ANY,
+    Appended,
+    Damage,
+    EventLog,
+    Expected,
+    Position,
+    Record,
+    Revision,
+    Snapshot,
+    Summary,
+    is_act,
+)
 
 __all__ = ["MemoryLog"]
 
@@ -38,6 +51,7 @@ class MemoryLog(EventLog):
         self._records: list[Record] = []
         self._positions: dict[str, Position] = {}  # by event id
         self._threads: dict[str, list[Position]] = {}
+        self._acts: dict[str, list[Position]] = {}  # by actor
         self._erasures: dict[str, dict[Erasure, Revision]] = {}  # with the first revision that shows the erasure
         self._snapshots: dict[str, Snapshot] = {}
         self._summaries: dict[str, Summary] = {}
@@ -74,10 +88,12 @@ class MemoryLog(EventLog):
             if new:
                 check_expected(thread, expected, revision)
             remembered = Erasures([*self._erasures.get(thread, ()), *erasures])
-            stored = [(event.id, encode(redact(event) if remembered.absorb(event) else event)) for event in new]
+            stored = [(event, encode(redact(event) if remembered.absorb(event) else event)) for event in new]
             self._erase(thread, erasures, Revision(revision + (len(new) or 1)))
-            for id, data in stored:
-                self._add(thread, id, data)
+            for event, data in stored:
+                self._add(thread, event.id, data)
+                if event.actor is not None:
+                    self._acts.setdefault(event.actor.id, []).append(self._positions[event.id])
             if summary is not None and new and len(new) == len(events):
                 self._keep(thread, summary)
             return Appended(tuple(self._positions[event.id] for event in events), len(new), self._revision(thread))
@@ -107,6 +123,16 @@ class MemoryLog(EventLog):
         with self._step():
             position = self._positions.get(id)
             return self._records[position - 1] if position else None
+
+    def acts_of(
+        self, actor: str, *, before: int | None = None, limit: int | None = None, posts_only: bool = False
+    ) -> Iterator[Record]:
+        """Find as the protocol says. Complexity: O(acts of the actor), at the call."""
+        below, count = END if before is None else check_place(before), check_limit(limit)
+        with self._step():
+            records = [self._records[position - 1] for position in reversed(self._acts.get(actor, ())) if position < below]
+        found = (record for record in records if is_act(record, actor, posts_only=posts_only))
+        return islice(found, count)
 
     def threads(self) -> Iterator[str]:
         """Yield the keys. Complexity: O(threads), at the call."""
@@ -206,4 +232,4 @@ class MemoryLog(EventLog):
         with self._lock:
             self._closed = True
             self._records, self._positions, self._threads, self._erasures, self._snapshots = [], {}, {}, {}, {}
-            self._summaries, self._latest = {}, {}
+            self._summaries, self._latest, self._acts = {}, {}, {}

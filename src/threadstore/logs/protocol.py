@@ -21,6 +21,7 @@ Erasure and merge aside, nothing is ever rewritten.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
@@ -31,7 +32,7 @@ from msgspec import Struct
 
 from threadstore.codec import decode
 from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, ThreadStoreError, UpcastFailed
-from threadstore.events import Erasure, Event
+from threadstore.events import CommentPosted, Erasure, Event
 from threadstore.heads import Heads, head
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Revision",
     "Snapshot",
     "Summary",
+    "is_act",
 ]
 
 Position = NewType("Position", int)
@@ -95,6 +97,19 @@ class Record(Struct, frozen=True):
         if event.thread != self.thread:
             raise CorruptRecord(self.position, f"it is filed under another thread than its own, {event.thread!r:.80}")
         return event
+
+
+def is_act(record: Record, actor: str, *, posts_only: bool = False) -> bool:
+    """
+    Return whether a record is an event of the actor with this id, or with *posts_only* a comment that they posted.
+
+    One that can not be read is nobody's.
+    """
+    with suppress(CorruptRecord, UpcastFailed):
+        event = record.event
+        is_theirs = event.actor is not None and event.actor.id == actor
+        return is_theirs and (not posts_only or isinstance(event, CommentPosted))
+    return False
 
 
 class Appended(Struct, frozen=True):
@@ -251,6 +266,21 @@ class EventLog(Protocol):
     def find(self, id: str) -> Record | None:
         """Return the record of the event with this id, or None."""
         ...
+
+    def acts_of(
+        self, actor: str, *, before: int | None = None, limit: int | None = None, posts_only: bool = False
+    ) -> Iterator[Record]:
+        """
+        Yield the records of the actor with this id, the last first: at most *limit*, with a position below *before*.
+
+        With *posts_only* they are the comments that the actor posted. Records that can not be read are left out.
+
+        Raises:
+            UnsupportedSchema: A newer release wrote a record.
+        """
+        below = (record for record in self.read_all() if before is None or record.position < before)
+        found = (record for record in below if is_act(record, actor, posts_only=posts_only))
+        return reversed(deque(found, limit))
 
     def threads(self) -> Iterator[str]:
         """Yield the keys of all threads that have an event, in the order of their first."""

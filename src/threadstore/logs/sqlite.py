@@ -41,10 +41,11 @@ from typing import Any, Final, NamedTuple, Self
 from msgspec.structs import replace
 
 from threadstore.codec import decode, encode
-from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, ThreadStoreError
+from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, StoreError, ThreadStoreError
 from threadstore.events import Erasure, Event, is_redacted, redact
-from threadstore.heads import SIZE, Heads, are_sound, head
+from threadstore.heads import KIND, OTHER, POST, SIZE, Heads, are_sound, head
 from threadstore.ids import from_bytes, is_id, to_bytes
+from threadstore.logs import _sqlite_acts as acts
 from threadstore.logs._sqlite_database import Database
 from threadstore.logs._sqlite_schema import (
     PAGE_SIZE,
@@ -70,6 +71,7 @@ from threadstore.logs.protocol import (
     Revision,
     Snapshot,
     Summary,
+    is_act,
 )
 
 __all__ = ["DURABILITY", "SqliteLog"]
@@ -81,6 +83,8 @@ DURABILITY: Final[Mapping[str, str]] = {"full": "FULL", "normal": "NORMAL", "off
 
 _TIMEOUT: Final = 10_000
 _CHUNK: Final = 1_000
+#: How many acts of a person are looked up first: most who ask want few.
+_FEW: Final = 64
 #: How many heads one statement reads.
 _RUN: Final = 4_096
 
@@ -97,6 +101,11 @@ _HEADS: Final = """
 _FETCH: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision IN """
+_AT: Final = """
+    SELECT position, e.revision, crc, data, coalesce(CAST(key AS BLOB), x'')
+    FROM events AS e JOIN threads AS t ON t.id = e.thread WHERE """
+#: What the head of a comment that was posted may say.
+_POSTED: Final = f"substr(head, {KIND + 1}, 1) IN (x'{OTHER:02x}', x'{POST:02x}') AND "
 # A key that is damaged may be no UTF-8 and even NULL, so keys are read as bytes.
 _READ_ALL: Final = """
     SELECT position, e.revision, crc, data, coalesce(CAST(key AS BLOB), x'') FROM events AS e JOIN threads AS t ON t.id = e.thread
@@ -355,16 +364,16 @@ class SqliteLog(EventLog):
     def fetch(self, thread: str, revisions: Sequence[int]) -> Iterator[Record]:
         """Fetch as the protocol says. Complexity: O(log n) for each."""
         for start in range(0, len(revisions), _CHUNK):
-            yield from _records_of(thread, self._fetched(thread, revisions[start : start + _CHUNK]))
+            yield from _records_of(thread, self._fetched(_FETCH, (thread,), revisions[start : start + _CHUNK]))
 
-    def _fetched(self, thread: str, revisions: Sequence[int]) -> list[Row]:
+    def _fetched(self, sql: str, of: Row, places: Sequence[int]) -> list[Row]:
         try:
-            return self._all(f"{_FETCH} ({','.join('?' * len(revisions))})", (thread, *revisions))
+            return self._all(f"{sql} ({','.join('?' * len(places))})", (*of, *places))
         except CorruptRecord:
-            if len(revisions) == 1:
+            if len(places) == 1:
                 return []
-            half = len(revisions) // 2
-            return self._fetched(thread, revisions[:half]) + self._fetched(thread, revisions[half:])
+            half = len(places) // 2
+            return self._fetched(sql, of, places[:half]) + self._fetched(sql, of, places[half:])
 
     def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
@@ -420,6 +429,67 @@ class SqliteLog(EventLog):
         """Find as the protocol says. Complexity: O(log n)."""
         row = self._one(_FIND, to_bytes(id)) if is_id(id) else None
         return None if row is None else next((_found(id, record) for record in _records([row])), None)
+
+    # --- people ---------------------------------------------------------------------------------------------------------------
+
+    def acts_of(
+        self, actor: str, *, before: int | None = None, limit: int | None = None, posts_only: bool = False
+    ) -> Iterator[Record]:
+        """
+        Find as the protocol says, and index what has been added since somebody asked last.
+
+        Complexity: O(log n), O(log n) for each act, and O(1) for each event that is to be indexed.
+        """
+        below, count = END if before is None else check_place(before), check_limit(limit)
+        last = self.position()
+        self._index_acts(last)
+        sql = f"{_AT}{_POSTED if posts_only else ''}position IN "
+        found = (record for places in self._acted(actor, min(last, max(below - 1, 0))) for record in self._at(sql, places))
+        return islice((record for record in found if is_act(record, actor, posts_only=posts_only)), count)
+
+    def _index_acts(self, last: int) -> None:
+        with suppress(StoreError, CorruptRecord):  # it is a shortcut only
+            while last - self._one(acts.INDEXED)[0] >= acts.RUN:
+                with self._database.writing() as writer:
+                    if not acts.extend(writer, last):
+                        return
+
+    def _acted(self, actor: str, last: int) -> Iterator[Sequence[int]]:
+        """Yield the positions up to *last* at which the actor may have acted, the last first, in portions."""
+        key, portion = acts.actor_key(actor), _FEW
+        try:
+            indexed = min(self._one(acts.INDEXED)[0], last)
+            yield from self._looked_through(key, indexed, last)
+            last = indexed
+            while rows := self._all(acts.ACTED, (key, last + 1, portion)):
+                places = [place for (place,) in rows if type(place) is int and place <= last]
+                yield places
+                last, portion = min(places, default=last) - 1, min(2 * portion, _CHUNK)
+        except CorruptRecord:  # the index is damaged
+            yield from self._looked_through(key, 0, last)
+
+    def _looked_through(self, key: bytes, after: int, last: int) -> Iterator[Sequence[int]]:
+        """Yield them of a part that is not indexed, and all positions of what has no sound heads."""
+        while (last := self._last_upto(last)) > after:  # a damaged position may lie far behind the others
+            start, keys = max(after, last - acts.RUN), None
+            with suppress(CorruptRecord), self._database.reading() as reader:
+                keys = acts.keys_of(reader, start, last)
+            places: Sequence[int] = range(start + 1, last + 1)
+            if keys is not None:
+                places = [place for place, each in zip(places, keys, strict=True) if each == key]
+            for end in range(len(places), 0, -_CHUNK):
+                yield places[max(end - _CHUNK, 0) : end]
+            last = start
+
+    def _last_upto(self, last: int) -> int:
+        """Return the last position up to *last* at which there is an event, or *last* if that can not be read."""
+        with suppress(CorruptRecord):
+            return int(self._one(acts.LAST_UPTO, last)[0])
+        return last
+
+    def _at(self, sql: str, positions: Sequence[int]) -> Iterator[Record]:
+        rows = self._fetched(sql, (), positions)
+        return iter(sorted(_records(rows), key=lambda record: record.position, reverse=True))
 
     def revision(self, thread: str) -> Revision:
         """Return the revision, which other processes may have moved. Complexity: O(log threads), one statement."""

@@ -29,7 +29,17 @@ from typing import Any, Final
 
 from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, StoreClosed, WrongRevision
-from threadstore.events import Actor, CommentErased, CommentPosted, Erasure, Event, PersonErased, ThreadDescribed, redact
+from threadstore.events import (
+    Actor,
+    CommentEdited,
+    CommentErased,
+    CommentPosted,
+    Erasure,
+    Event,
+    PersonErased,
+    ThreadDescribed,
+    redact,
+)
 from threadstore.heads import head
 from threadstore.ids import make_id
 from threadstore.logs.protocol import ANY, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
@@ -101,6 +111,11 @@ def _id(number: int) -> str:
 def _post(number: int, *, thread: str = "t", by: Actor | None = _ANN, body: str = _WORDS) -> CommentPosted:
     """Return an event that differs from others by its number; larger numbers have larger ids."""
     return CommentPosted(id=_id(number), thread=thread, actor=by, body=body)
+
+
+def _edit(post: CommentPosted, *, by: Actor | None) -> CommentEdited:
+    """Return an edit in place of *post*."""
+    return CommentEdited(id=post.id, thread=post.thread, actor=by, comment=_id(1), body=_WORDS)
 
 
 def _posts(count: int, *, start: int = 1, thread: str = "t") -> list[CommentPosted]:
@@ -249,6 +264,44 @@ def an_event_is_found_by_its_id(log: EventLog, reopen: Reopen) -> None:
         _equal(log.find(record.event.id), record, "the record found")
     for id in (_id(4), _id(1).upper(), "", "no id"):
         _equal(log.find(id), None, f"what is found under {id!r}")
+
+
+def the_acts_of_a_person_are_found(log: EventLog, reopen: Reopen) -> None:
+    """`acts_of` gives the very records that reading gives: of one actor, of all threads, the last first, within its bounds."""
+    someone = [None, _ANN, _BOB, Actor("u-ann", "Ann by another name", "moderator")]
+    for number, thread in ((1, "t"), (_MANY + 1, "u")):
+        posts = [_post(place, thread=thread, by=someone[place % 4]) for place in range(number, number + _MANY)]
+        log.append(thread, [_edit(post, by=_ANN) if place % 5 == 0 else post for place, post in enumerate(posts)])
+    log.append("t", [_edit(_post(2 * _MANY + 1), by=None)], erasures=[Erasure(person="u-ann", before=_id(99))])
+    log.append_all([Append("v", [_post(2 * _MANY + 2, thread="v")])])
+    for _ in range(2):
+        records = list(log.read_all())[::-1]
+        for actor in ("u-ann", "u-bob", "u-eve", "Ann Lee", ""):
+            theirs = [record for record in records if (by := record.event.actor) is not None and by.id == actor]
+            said = [record for record in theirs if isinstance(record.event, CommentPosted)]
+            _hold(list(log.acts_of(actor)) == theirs, f"all acts of {actor!r} should be found, the last first")
+            for before, limit in (
+                (None, 0),
+                (None, 3),
+                (None, _MANY),
+                (0, None),
+                (-1, 5),
+                (70, 9),
+                (_MANY, 1_100),
+                (_MANY**9, 2),
+            ):
+                for posts_only in (False, True):
+                    found = list(log.acts_of(actor, before=before, limit=limit, posts_only=posts_only))
+                    below = [record for record in (said if posts_only else theirs) if before is None or record.position < before]
+                    what = f"comments of {actor!r}" if posts_only else f"acts of {actor!r}"
+                    _equal(found, below[:limit], f"{what} before {before}, limited to {limit}")
+        log = reopen(log)
+    asked = log.acts_of("u-ann")
+    before = len(list(log.acts_of("u-ann")))
+    log.append("t", _posts(1, start=2 * _MANY + 3))
+    _equal(sum(1 for _ in asked), before, "how much there is of what was asked before another act")
+    _equal(next(log.acts_of("u-ann")).position, 2 * _MANY + 3, "the position of the last act")
+    log.close()
 
 
 def threads_come_in_the_order_of_their_first_events(log: EventLog, reopen: Reopen) -> None:
@@ -756,6 +809,7 @@ def a_closed_log_says_so(log: EventLog, reopen: Reopen) -> None:
         "read": lambda: log.read("t"),
         "read_all": log.read_all,
         "find": lambda: log.find(_id(1)),
+        "acts_of": lambda: log.acts_of("u-ann"),
         "heads": lambda: log.heads("t"),
         "fetch": lambda: list(log.fetch("t", [1])),
         "threads": log.threads,
@@ -783,6 +837,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     heads_say_what_the_events_say,
     records_are_fetched_by_their_revisions,
     an_event_is_found_by_its_id,
+    the_acts_of_a_person_are_found,
     threads_come_in_the_order_of_their_first_events,
     threads_do_not_mix,
     a_retry_gives_the_same_positions,
