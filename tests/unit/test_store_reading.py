@@ -203,3 +203,24 @@ def test_the_queue_of_all_threads(place: Place):
         ("c", [waiting["c"]], 1),
         ("b", [waiting["b"]], 1),
     ]
+
+
+def test_what_a_person_said_long_ago(place: Place):
+    """What a thread's summary no longer lists stands as the thread says: edited, erased, withheld from some, or as it was."""
+    store = place.open()
+    article = store.thread("a")
+    said = [article.post(f"w{number}", by=ANN) for number in range(5)]
+    article.edit(said[0], "edited", by=ANN)
+    article.hold(said[1], by=MODERATOR)
+    article.erase(said[2], by=MODERATOR)
+    article.react(said[3], "support", by=ANN)
+    for number in range(80):
+        article.post(f"and {number}", by=BOB)
+    for _ in range(2):
+        assert [item.comment.body for item in store.by_person("ann")] == ["w4", "w3", "edited"]
+        assert [item.comment.body for item in store.by_person("ann", reader=MODERATOR)] == ["w4", "w3", "w1", "edited"]
+        [first] = store.by_person("ann", before=2)
+        assert (first.position, first.comment.id, first.comment.author) == (1, said[0], ANN)
+        assert (first.comment.edited_by, first.thread) == (ANN, "a")
+        assert store.by_person("ann", before=1) == store.by_person("ann", limit=0) == ()
+        store = place.open()
