@@ -31,7 +31,7 @@ from threadstore.testing.given import (
     removed,
     unreacted,
 )
-from threadstore.testing.places import Place, Wall
+from threadstore.testing.places import Place, Wall, frozen_of, keep_frozen
 from threadstore.verify import verify_store
 
 RULES = Policy().rules
@@ -72,7 +72,7 @@ def fill(place: Place, count: int = COUNT) -> ThreadStore:
     return place.open()
 
 
-def frozen_of(events: Sequence[Event]) -> bytes:
+def state_of(events: Sequence[Event]) -> bytes:
     """Return the thread of these events, frozen."""
     log = MemoryLog()
     log.append(THREAD, events)
@@ -83,7 +83,7 @@ def frozen_of(events: Sequence[Event]) -> bytes:
     return state
 
 
-GOOD = frozen_of([posted(number) for number in range(1, 6)])
+GOOD = state_of([posted(number) for number in range(1, 6)])
 
 
 # --- keeping, and starting from it --------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_a_snapshot_of_more_than_there_is(place: Place):
     """Where the end of a thread is lost, and its snapshot is not, the thread is what can be read; what is written next counts."""
     store = fill(place)
     events = [posted(number) for number in range(1, COUNT + 11)]
-    store.log.store_snapshot(THREAD, Snapshot(fingerprint(RULES), Revision(COUNT + 10), frozen_of(events)))
+    store.log.store_snapshot(THREAD, Snapshot(fingerprint(RULES), Revision(COUNT + 10), state_of(events)))
     assert [damage.kind for damage in store.verify()] == ["snapshot"]
     assert store.thread(THREAD).counts().total == COUNT
     place.open().thread(THREAD).post("next", by=ANN)
@@ -375,3 +375,15 @@ def test_an_erasure_that_was_merged_takes_the_snapshot_with_it(place: Place):
     assert kept(store) is not None
     store.merge([erased(5_000, 7)])
     assert kept(store) is None
+
+
+def test_small_threads_are_frozen_for_tests(place: Place, heads: list[str]):
+    """What tests keep of a thread, however small, is what a store keeps, and starts from; of an empty one nothing is kept."""
+    store = fill(place, 3)
+    keep_frozen(store.log, "empty")
+    assert store.log.load_snapshot("empty", fingerprint(RULES)) is None
+    keep_frozen(store.log, THREAD)
+    assert kept(store) == frozen_of(store.log, THREAD)
+    del heads[:]
+    assert place.open().thread(THREAD).counts().total == 3
+    assert heads == []
