@@ -23,6 +23,7 @@ from threadstore.heads import (
     actor_hash,
     are_sound,
     ends,
+    has_repeats,
     head,
     name_hash,
     reaction_code,
@@ -215,3 +216,18 @@ def test_ids_are_read_as_they_stand(monkeypatch: pytest.MonkeyPatch):
     assert ends(rows) == (id_of(1), id_of(3))
     monkeypatch.setattr("sys.byteorder", "big" if sys.byteorder == "little" else "little")
     assert [found[19:] for found in ends(Heads(numbers, swapped))] == [id_of(1)[19:], id_of(3)[19:]]
+
+
+def test_repeats_are_seen():
+    """An id that comes twice is seen, also where another begins alike; different ids are no repeat."""
+    alike = [make_id(EPOCH, 7, number) for number in range(3)]
+    heads = [head(replace(posted(1), id=id)) for id in (*alike, make_id(EPOCH, 8, 0))]
+
+    def rows(*numbers: int) -> Heads:
+        return Heads(range(1, len(numbers) + 1), b"".join(heads[number] for number in numbers))
+
+    assert not has_repeats(rows())
+    assert not has_repeats(rows(0, 3))
+    assert not has_repeats(rows(0, 1, 2, 3))
+    assert has_repeats(rows(0, 1, 0))
+    assert has_repeats(rows(3, 0, 3))

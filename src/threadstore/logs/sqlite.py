@@ -43,7 +43,7 @@ from msgspec.structs import replace
 from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, StoreError, ThreadStoreError
 from threadstore.events import Erasure, Event, is_redacted, redact
-from threadstore.heads import KIND, OTHER, POST, SIZE, Heads, are_sound, head
+from threadstore.heads import KIND, OTHER, POST, SIZE, Heads, are_sound, has_repeats, head
 from threadstore.ids import from_bytes, is_id, to_bytes
 from threadstore.logs import _sqlite_acts as acts
 from threadstore.logs._sqlite_database import Database
@@ -358,7 +358,10 @@ class SqliteLog(EventLog):
                 revisions.extend(range(first, last + 1))
                 runs.append(run)
                 start = last
-            return Heads(revisions, b"".join(runs))
+            told = Heads(revisions, b"".join(runs))
+            if has_repeats(told):  # a damaged index may lead to one row twice
+                raise ValueError("one of them is told twice")
+            return told
         return super().heads(thread, after=after)
 
     def fetch(self, thread: str, revisions: Sequence[int]) -> Iterator[Record]:
