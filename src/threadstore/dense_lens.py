@@ -99,16 +99,13 @@ class DenseLens(Lens):
             self.dense.letters += len(said[2])
 
     def row(self, place: AnyPlace, depth: int, replies: tuple[CommentView, ...], left: int) -> CommentView:
-        """Return one row; see `Lens.row`."""
+        """Return one row of what was prepared; see `Lens.row`."""
         rank = self._rank(place)
         if rank is None:
             if type(place) is int:
                 place = self.dense.place(place)
             return super().row(place, depth, replies, left)
-        view = self.dense.views.get(rank)
-        if view is None:
-            self.prepare([rank])
-            view = self.dense.views[rank]
+        view = self.dense.views[rank]  # prepared
         former = view.replies
         if view.left != left or view.depth != depth or len(former) != len(replies) or not all(map(is_, former, replies)):
             more = self.replies_cursor(view.id, replies[-1].id if replies else "") if left else None

@@ -676,3 +676,13 @@ def test_a_copied_file_is_the_same_log(tmp_path: Path, opened: Open):
     log.close()
     shutil.copy(tmp_path / "log.db", tmp_path / "copy.db")
     assert places(opened(tmp_path / "copy.db")) == before
+
+
+def test_heads_that_are_told_twice_are_read_anew(tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch):
+    """Where an index seems to lead to one row twice, the records themselves are read, each held against its checksum."""
+    log = opened(tmp_path / "one.db")
+    log.append("t", posts(1, 2, 3))
+    told = log.heads("t")
+    monkeypatch.setattr("threadstore.logs.sqlite.has_repeats", lambda rows: True)
+    again = log.heads("t")
+    assert (list(again.revisions), again.heads) == (list(told.revisions), told.heads) == ([1, 2, 3], told.heads)

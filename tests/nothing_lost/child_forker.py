@@ -92,6 +92,7 @@ def calls(store: ThreadStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "EventLog.append_all": lambda: store.log.append_all([Append("t", [event]), Append("u", [])]),
         "EventLog.summaries": lambda: store.log.summaries(["t"], ""),
         "EventLog.store_summary": lambda: store.log.store_summary("t", Summary("", Revision(1), "", b"")),
+        "EventLog.acts_of": lambda: list(store.log.acts_of("ann")),
         "EventLog.fetch": lambda: list(store.log.fetch("t", [1])),
         "EventLog.heads": lambda: list(store.log.heads("t")),
         "EventLog.recent": store.log.recent,

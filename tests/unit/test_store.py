@@ -727,6 +727,46 @@ def test_a_row_that_is_told_twice_counts_once(wall: Wall):
     assert (view.revision, view.unreadable) == (3, 0)
 
 
+def test_a_row_that_is_told_twice_is_read_once(wall: Wall):
+    """The same holds for what others have written since the thread was read."""
+
+    class Twice(MemoryLog):
+        def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
+            return iter([record for record in super().read(thread, after=after) for _ in range(2)])
+
+    log = Twice()
+    store, other = ThreadStore(log, now=wall), ThreadStore(log, now=wall)
+    assert store.thread("a").counts().total == 0
+    store.thread("a").post("comment 0", by=ANN)
+    for number in range(1, 3):
+        other.thread("a").post(f"comment {number}", by=ANN)
+    view = store.thread("a").view()
+    assert [comment.body for comment in view.comments] == ["comment 0", "comment 1", "comment 2"]
+    assert (view.revision, view.unreadable, view.counts.total) == (3, 0, 3)
+
+
+def test_a_request_that_another_process_has_just_carried_out(wall: Wall):
+    """A request whose event came into the log after the thread was read is answered with it, and not made again."""
+
+    class Late(MemoryLog):
+        blind = False
+
+        def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
+            return iter(()) if self.blind else super().read(thread, after=after)
+
+    log = Late()
+    store, other = ThreadStore(log, now=wall), ThreadStore(log, now=wall)
+    store.thread("a").post("first", by=ANN)
+    id = make_id(wall() + 1, 0, 7)
+    other.thread("a").post("second", by=ANN, id=id)
+    log.blind = True
+    assert store.thread("a").post("second", by=ANN, id=id) == id
+    with pytest.raises(ConflictingEvent):
+        store.thread("a").post("another", by=ANN, id=id)
+    log.blind = False
+    assert bodies(store.thread("a")) == ["first", "second"]
+
+
 def test_a_damaged_thread_is_written_to(damaged: ThreadStore):
     """Posting goes on, and what is missing is counted once, whether the thread is hot, cold, or a past."""
     article = damaged.thread("a")
