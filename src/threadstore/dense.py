@@ -31,7 +31,7 @@ from threadstore.policy import Rules
 from threadstore.registers import Cell
 from threadstore.state import Cells
 from threadstore.thread import T, Thread
-from threadstore.viewmodel import CommentView, ListView, QueueView, RepliesView, ThreadView
+from threadstore.viewmodel import ThreadView
 
 __all__ = ["DenseThread", "Source"]
 
@@ -187,8 +187,8 @@ class DenseThread(Thread):
             self.read()
 
     def _begin(self, rows: Heads) -> None:
-        self._begin_with(*Columns.build(self._rules, rows))
-        rest = self._rest or []
+        columns, rest = Columns.build(self._rules, rows)
+        self._begin_with(columns, rest)
         former, self.revision, self.unreadable = self.revision, 0, 0
         if rows.revisions:
             self.earliest, self.latest = ends(rows)
@@ -250,7 +250,7 @@ class DenseThread(Thread):
         if len(found) < _AT_HAND:
             if len(at_hand) + len(found) > _AT_HAND:
                 at_hand.clear()
-            at_hand.update((revision, fact) for revision, fact in found.items() if len(getattr(fact, "body", "")) < _LONG)
+            at_hand.update((revision, fact) for revision, fact in found.items() if _is_short(fact))
         return events  # type: ignore[return-value]  # none is None
 
     def said(self, ranks: Sequence[int]) -> list[Said]:
@@ -262,13 +262,11 @@ class DenseThread(Thread):
         columns, edits = self.columns, self.columns.edits
         wanted = [columns.revision[rank] for rank in ranks]
         texts = {rank: edits[rank][-1] for rank in ranks if rank in edits} if edits else {}
-        at_hand = self._ahead or self._at_hand
-        found = self._source.glance([revision for revision in (*wanted, *texts.values()) if revision not in at_hand])
-        if at_hand:
-            for revision in (*wanted, *texts.values()):
-                if revision not in found:
-                    found[revision] = glance(encode(self.at(revision)))
-        if missing := {*wanted, *texts.values()}.difference(found):
+        needed = (*wanted, *texts.values())
+        at_hand = {revision for revision in needed if revision in self._at_hand or revision in self._ahead}
+        found = self._source.glance([revision for revision in needed if revision not in at_hand])
+        found |= {revision: glance(encode(self.at(revision))) for revision in at_hand}
+        if missing := set(needed).difference(found):
             raise Unreadable(missing)
         told = []
         for rank, revision in zip(ranks, wanted, strict=True):
@@ -368,7 +366,7 @@ class DenseThread(Thread):
             last = columns.reaction(rank, event.actor.id, event.kind)
             if last is not None and last[1] == number:  # else there is a later one, which is ahead still
                 columns.renumber(rank, event.actor.id, event.kind, given=isinstance(event, ReactionGiven), revision=revision)
-        if len(self._at_hand) < _AT_HAND and len(getattr(event, "body", "")) < _LONG:
+        if len(self._at_hand) < _AT_HAND and _is_short(event):
             self._at_hand[revision] = event
 
     def _apply_cells(self, event: Event) -> bool:
@@ -448,7 +446,7 @@ class DenseThread(Thread):
             self._pages, self._pages_of, self._letters = {}, stamp, 0
         page = self._pages.get(asked)
         if page is None:
-            page = self.despite_damage(lambda: super(DenseThread, self).view(**how))
+            page = super().view(**how)
             if asked is not None and self._pages_of == (self.changes, self.revision, self.unreadable):
                 self._keep_page(asked, page)
         return page
@@ -465,22 +463,6 @@ class DenseThread(Thread):
             self._letters = 0
         self._pages[asked] = page
         self._letters += letters
-
-    def replies(self, comment: str, **how: Any) -> RepliesView:
-        """Return one page of replies; see `Thread.replies`."""
-        return self.despite_damage(lambda: super(DenseThread, self).replies(comment, **how))
-
-    def flat(self, **how: Any) -> ListView:
-        """Return one page without the tree; see `Thread.flat`."""
-        return self.despite_damage(lambda: super(DenseThread, self).flat(**how))
-
-    def comment(self, id: str, **how: Any) -> CommentView:
-        """Return one comment; see `Thread.comment`."""
-        return self.despite_damage(lambda: super(DenseThread, self).comment(id, **how))
-
-    def queue(self, **how: Any) -> QueueView:
-        """Return one page of what waits; see `Thread.queue`."""
-        return self.despite_damage(lambda: super(DenseThread, self).queue(**how))
 
     def past(self, events: Iterable[Event]) -> Thread:  # type: ignore[override]  # a past is small enough to be an ordinary thread
         """Return the thread that only *events* had made, with this one's texts and concealment."""
@@ -505,6 +487,11 @@ class DenseThread(Thread):
         held = _CELLS_COST * len(self._cells) + _EVENT_COST * len(self._at_hand) + _VIEW_COST * shown
         held += _NAME_COST * len(self._dense.names) + self._dense.letters + self._letters
         return self.columns.nbytes + held + (_SHOWN_COST if shown else 0)
+
+
+def _is_short(fact: Event) -> bool:
+    """Return whether a fact is short enough to be kept at hand."""
+    return len(getattr(fact, "body", "")) < _LONG
 
 
 def _without(rows: Heads, revisions: set[int]) -> Heads:

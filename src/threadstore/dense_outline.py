@@ -128,11 +128,8 @@ class Place(Node):
         if self.kept:
             return super().replies_behind(after)
         columns = self._outline.columns
-        if not after:
-            kids = columns.kids(self.rank)
-            return map(columns.id_of, kids), len(kids)
         kids = columns.kids(self.rank)
-        start = bisect_left(kids, columns.below(after))
+        start = bisect_left(kids, columns.below(after)) if after else 0
         if start < len(kids) and columns.id_of(kids[start]) == after:
             start += 1
         return map(columns.id_of, islice(kids, start, None)), len(kids) - start
@@ -541,8 +538,8 @@ class DenseOutline(Outline):
                 return above
             above = higher
 
-    def _learn_tops(self) -> array[int]:
-        """Return the rank of each comment's top-level ancestor in the columns."""
+    def _learn_tops(self) -> None:
+        """Learn the rank of each comment's top-level ancestor in the columns, if it is not known."""
         if self._tops is None:
             tops, last = array("I"), array("I", range(len(self.columns)))
             unseen = {rank for rank, place in self.kept_ranks.items() if not place.shown}
@@ -555,7 +552,6 @@ class DenseOutline(Outline):
             for node in list(self._nodes.values()):
                 if not isinstance(node, Place) or (node.posted is not None and not node.posted_here):
                     self._irregular[self._top_of(node).id] = None  # the columns do not know it, or not where it hangs now
-        return self._tops
 
     def _plain_activity(self, rank: int, id: str) -> str:
         self._learn_tops()

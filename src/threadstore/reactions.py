@@ -18,10 +18,9 @@ from typing import Final
 
 from threadstore.runs import Pairs
 
-__all__ = ["CODE_BITS", "MOST_ACTORS", "Reactions"]
+__all__ = ["CODE_BITS", "Reactions"]
 
 CODE_BITS: Final = 5
-MOST_ACTORS: Final = 1 << 32 - CODE_BITS
 _CROWD: Final = 1_000
 
 
