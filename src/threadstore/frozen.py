@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import sys
 from array import array
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from threadstore.columns import Columns, Table
-from threadstore.ids import NIL, is_id
 from threadstore.policy import Rules
-from threadstore.snapshots import FINGERPRINT, SEAL, seal
+from threadstore.snapshots import FINGERPRINT, check_ends, digest_of, sealed, unsealed
 
 __all__ = ["Frozen", "fingerprint", "freeze", "thaw"]
 
@@ -54,8 +52,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     table: Table
 
     def __post_init__(self) -> None:
-        if not (self.earliest == "" or is_id(self.earliest)) or not (self.latest == NIL or is_id(self.latest)):
-            raise ValueError("the ends of the thread must be ids")
+        check_ends(self.earliest, self.latest)
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -65,20 +62,20 @@ _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 def fingerprint(rules: Rules) -> str:
     """Name the fold, the rules that columns depend on, and this machine's order of bytes."""
     said = [sorted(rules.moderators), sorted(rules.kinds), sorted(map(sorted, rules.exclusive))]
-    return blake2b(repr((_FORM, FINGERPRINT, sys.byteorder, said)).encode(), digest_size=16).hexdigest()
+    return digest_of(_FORM, FINGERPRINT, sys.byteorder, said)
 
 
 def freeze(key: str, thread: Frozen) -> bytes:
     """Return a thread as bytes; its columns must be as they were built. Complexity: O(n), in C."""
     rest = array("I", thread.rest).tobytes()
     payload = _encode(_Stored(thread.earliest, thread.latest, rest, thread.columns.table()))
-    return seal(key, payload) + payload
+    return sealed(key, payload)
 
 
 def thaw(key: str, rules: Rules, state: bytes) -> Frozen | None:
     """Return the thread that `freeze` was given, or None if *state* is not what it gave. Complexity: O(n), in C."""
-    payload = state[SEAL:]
-    if state[:SEAL] != seal(key, payload):
+    payload = unsealed(key, state)
+    if payload is None:
         return None
     try:
         stored = _decode(payload)

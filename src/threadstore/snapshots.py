@@ -25,10 +25,15 @@ from threadstore.events import REGISTERS
 from threadstore.ids import NIL, is_id
 from threadstore.thread import Thread
 
-__all__ = ["FINGERPRINT", "SEAL", "restore", "seal", "snapshot"]
+__all__ = ["FINGERPRINT", "SEAL", "check_ends", "digest_of", "restore", "seal", "sealed", "snapshot", "unsealed"]
 
 #: Raised by hand when the fold changes in a way that the tables below do not show.
 _FOLD: Final = 1
+
+
+def digest_of(*said: object) -> str:
+    """Return a fingerprint of plain values, which differs where they do."""
+    return blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
 def _fingerprint() -> str:
@@ -37,8 +42,7 @@ def _fingerprint() -> str:
         (kind.__name__, FIELDS.get(kind), [(write.cell, write.shape.value, write.key.__name__) for write in writes])
         for kind, writes in REGISTERS.items()
     ]
-    said = repr((_FOLD, SCHEMA, table, sorted(UPCASTERS)))
-    return blake2b(said.encode(), digest_size=16).hexdigest()
+    return digest_of(_FOLD, SCHEMA, table, sorted(UPCASTERS))
 
 
 FINGERPRINT: Final = _fingerprint()
@@ -54,8 +58,18 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     facts: list[Raw]
 
     def __post_init__(self) -> None:
-        if not (self.latest == NIL or is_id(self.latest)) or not (self.earliest == "" or is_id(self.earliest)):
-            raise ValueError("the ends of the thread must be ids")
+        check_ends(self.earliest, self.latest)
+
+
+def check_ends(earliest: str, latest: str) -> None:
+    """
+    Check the smallest and the largest id of a stored thread.
+
+    Raises:
+        ValueError: They are not what a thread has, with events or without.
+    """
+    if not (earliest == "" or is_id(earliest)) or not (latest == NIL or is_id(latest)):
+        raise ValueError("the ends of the thread must be ids")
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -67,17 +81,30 @@ def seal(key: str, payload: bytes) -> bytes:
     return blake2b(payload, digest_size=SEAL, key=blake2b(key.encode(), digest_size=32).digest()).digest()
 
 
+def sealed(key: str, payload: bytes) -> bytes:
+    """Return a state of the thread called *key* behind its seal."""
+    return seal(key, payload) + payload
+
+
+def unsealed(key: str, state: bytes) -> bytes | None:
+    """Return the state that `sealed` was given, or None if it does not match its seal."""
+    payload = state[SEAL:]
+    if state[:SEAL] != seal(key, payload):
+        return None
+    return payload
+
+
 def snapshot(thread: Thread) -> bytes:
     """Return the thread's state. Complexity: O(n)."""
     records = sorted({encode(fact) for fact in thread.standing_facts()})
     payload = _encoder.encode(_Stored(thread.latest, thread.earliest, [Raw(record) for record in records]))
-    return seal(thread.key, payload) + payload
+    return sealed(thread.key, payload)
 
 
 def restore(key: str, revision: int, state: bytes) -> Thread | None:
     """Return the thread that `snapshot` was given, or None if *state* is not what it gave. Complexity: O(n)."""
-    payload = state[SEAL:]
-    if state[:SEAL] != seal(key, payload):
+    payload = unsealed(key, state)
+    if payload is None:
         return None
     try:
         stored = _decoder.decode(payload)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from heapq import nlargest
 from itertools import islice
 from operator import itemgetter
@@ -30,7 +29,7 @@ from threadstore.lens import Outlined
 from threadstore.moderation import waits_since
 from threadstore.outline import Outline
 from threadstore.policy import Rules
-from threadstore.snapshots import FINGERPRINT
+from threadstore.snapshots import FINGERPRINT, digest_of
 from threadstore.standing import description, is_absorbed
 from threadstore.viewmodel import CONCEALMENTS, Concealment, Counts
 
@@ -103,7 +102,7 @@ _GONE: Final = frozenset({"erased", "deleted"})
 def fingerprint(rules: Rules) -> str:
     """Name the fold and the rules that a summary depends on."""
     said = [sorted(each) if isinstance(each, frozenset) else sorted(map(sorted, each)) for each in _fields(rules)]
-    return blake2b(repr((_FORM, FINGERPRINT, CONCEALMENTS, said)).encode(), digest_size=16).hexdigest()
+    return digest_of(_FORM, FINGERPRINT, CONCEALMENTS, said)
 
 
 def _fields(rules: Rules) -> list[frozenset[str] | tuple[frozenset[str], ...]]:
