@@ -24,7 +24,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from itertools import accumulate, compress, islice, pairwise, repeat
+from itertools import compress, islice, pairwise, repeat
 from operator import add, eq, ge, mul, ne, rshift, sub
 from typing import Final, NamedTuple, Self
 
@@ -47,7 +47,7 @@ from threadstore.heads import (
 )
 from threadstore.ids import is_id, to_bytes
 from threadstore.policy import Rules
-from threadstore.reactions import CODE_BITS, Reactions
+from threadstore.reactions import CODE_BITS, Reactions, offsets
 
 __all__ = ["TOP", "Columns", "Table"]
 
@@ -238,8 +238,7 @@ class Columns:
         below = [rank for rank, above in enumerate(parent) if above >= 0]
         self.tops = array("I", [rank for rank, above in enumerate(parent) if above < 0])
         self._kids = array("I", sorted(below, key=parent.__getitem__))
-        counts = Counter(parent)
-        self._first_kid = array("I", accumulate(map(counts.get, range(len(parent)), repeat(0)), initial=0))
+        self._first_kid = offsets(Counter(parent), len(parent))
 
     def _fill_reactions(self, rows: _Rows, index: _Index) -> list[int]:
         """Take in the reactions; return the revisions of those to nothing that is here."""
@@ -416,16 +415,19 @@ class Columns:
         if not is_id(id):
             return None
         high, low = _big_endian(to_bytes(id))
-        rank = bisect_left(self._high, high)
-        while rank < len(self._high) and self._high[rank] == high:
-            if self._low[rank] == low:
-                return rank
-            rank += 1
-        return None
+        rank = self._place(high, low)
+        return rank if rank < len(self._high) and self._high[rank] == high and self._low[rank] == low else None
+
+    def comment(self, id: str) -> int | None:
+        """Return the rank of a comment, not of a placeholder; *id* may be any text. Complexity: O(log n)."""
+        rank = self.find(id)
+        return rank if rank is not None and self.revision[rank] else None
 
     def below(self, id: str) -> int:
         """Return how many have an id below *id*. Complexity: O(log n)."""
-        high, low = _big_endian(to_bytes(id))
+        return self._place(*_big_endian(to_bytes(id)))
+
+    def _place(self, high: int, low: int) -> int:
         rank = bisect_left(self._high, high)
         while rank < len(self._high) and self._high[rank] == high and self._low[rank] < low:
             rank += 1
@@ -435,10 +437,6 @@ class Columns:
         """Return the id of a comment or of a placeholder. Complexity: O(1)."""
         text = f"{self._high[rank]:016x}{self._low[rank]:016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-    def time_of(self, rank: int) -> int:
-        """Return the Unix milliseconds in the id."""
-        return self._high[rank] >> 16
 
     def last_id(self) -> str:
         """Return the largest id; empty if there is none."""

@@ -215,8 +215,8 @@ class DenseThread(Thread):
 
     def _needed(self, event: Event) -> Iterator[int]:
         """Yield the revisions of the facts that are needed to take in one that is not plain."""
-        rank = self.columns.find(event.target)
-        if rank is not None and self.columns.revision[rank] and event.target not in self._cells:
+        rank = self._uncelled(event.target)
+        if rank is not None:
             yield self.columns.revision[rank]
             yield from self.columns.edits.get(rank, ())
 
@@ -301,8 +301,8 @@ class DenseThread(Thread):
         cells = self._cells.get(target)
         if cells is not None:
             return cells
-        rank = self.columns.find(target) if target else None
-        return {} if rank is None or not self.columns.revision[rank] else self._cells_of(rank)
+        rank = self.columns.comment(target)
+        return {} if rank is None else self._cells_of(rank)
 
     def reactions(self, comment: str) -> Cell | None:
         """Return the reactions to a comment; those that the columns have are found by `get`, and not by looking through them."""
@@ -371,11 +371,14 @@ class DenseThread(Thread):
 
     def _apply_cells(self, event: Event) -> bool:
         self._dense.keep_for(event)
-        target = event.target
-        rank = self.columns.find(target)
-        if rank is not None and self.columns.revision[rank] and target not in self._cells:
-            self._cells[target] = self._cells_of(rank)
+        rank = self._uncelled(event.target)
+        if rank is not None:
+            self._cells[event.target] = self._cells_of(rank)
         return super().apply(event)
+
+    def _uncelled(self, target: str) -> int | None:
+        """Return the rank of a comment that the columns alone hold."""
+        return None if target in self._cells else self.columns.comment(target)
 
     def _changed(self, cell: str, event: Event, before: Event | None) -> None:
         if not self._dense.absorb(cell, event, before):
@@ -413,8 +416,8 @@ class DenseThread(Thread):
         columns, actor = self.columns, event.actor
         if actor is None or not columns.is_plain(event.kind) or event.comment in self._cells:
             return False
-        rank = columns.find(event.comment)
-        if rank is None or not columns.revision[rank] or self._dense.is_kept(rank):
+        rank = columns.comment(event.comment)
+        if rank is None or self._dense.is_kept(rank):
             return False
         former = columns.reaction(rank, actor.id, event.kind)
         if former is None or self.at(former[1]).id < event.id:

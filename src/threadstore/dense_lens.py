@@ -10,7 +10,6 @@ Law: a dense lens shows what a `Lens` shows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from operator import is_
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,12 @@ from msgspec.structs import replace
 from threadstore.columns import TOP
 from threadstore.dense_outline import DenseOutline, Place
 from threadstore.events import Actor
-from threadstore.lens import MAX_ABOVE, Lens
+from threadstore.ids import time_of
+from threadstore.lens import Lens
 from threadstore.lens import Place as AnyPlace
 from threadstore.outline import SortKey
 from threadstore.ranking import Order
-from threadstore.viewmodel import CommentView, Mention
+from threadstore.viewmodel import CommentView
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -135,15 +135,14 @@ class DenseLens(Lens):
     ) -> CommentView:
         columns = self.columns
         id, above = columns.id_of(rank), columns.parent[rank]
-        time = columns.time_of(rank)
         text_id, edited_by = (id, None) if edited is None else edited
         votes = columns.votes_on(rank)
         return CommentView(
             id=id,
             parent=None if above == TOP else columns.id_of(above),
             author=author,
-            posted_at=time if at is None else at,
-            edited_at=None if edited is None else int(text_id[:8] + text_id[9:13], 16),
+            posted_at=time_of(id) if at is None else at,
+            edited_at=None if edited is None else time_of(text_id),
             edited_by=edited_by,
             text_id=text_id,
             body=body,
@@ -153,9 +152,9 @@ class DenseLens(Lens):
             spoiler=False,
             reactions=votes if len(votes) < 2 else dict(sorted(votes.items())),
             reacted=(),
-            mentions=self._addressed(rank, text_id, body) if "@" in body else (),
+            mentions=self._mentions(self.dense.place(rank), text_id, body) if "@" in body else (),
             pinned=False,
-            late=self.dense.locks.any and (author is None or author.role == "reader") and self.dense.locks.cover(id),
+            late=self._is_late(id, author),
             depth=-1,
             replies=(),
             reply_count=columns.kid_count(rank),
@@ -164,10 +163,3 @@ class DenseLens(Lens):
             meta=meta,
             marks={},
         )
-
-    def _addressed(self, rank: int, text: str, body: str) -> tuple[Mention, ...]:
-        def nearest() -> Iterator[Actor | None]:
-            for above in islice(self.dense.ancestors(self.dense.place(rank)), MAX_ABOVE):
-                yield None if above.posted is None else above.posted.actor
-
-        return self.dense.names.find(body, comment=text, nearest=nearest)

@@ -212,8 +212,7 @@ class DenseOutline(Outline):
 
     def is_untouched(self, id: str) -> bool:
         """Return whether a comment is plain; see `Outline.is_untouched`. Complexity: O(log n)."""
-        rank = None if id in self._nodes else self.columns.find(id)
-        return rank is not None and self.columns.revision[rank] > 0
+        return id not in self._nodes and self.columns.comment(id) is not None
 
     def is_new(self, id: str) -> bool:
         """Return whether neither a comment nor a placeholder with this id is kept."""
@@ -614,10 +613,7 @@ class DenseOutline(Outline):
 
     def correction(self, id: str) -> Standing | None:
         """Return what holds for a correction; see `Outline.correction`."""
-        rank = self.columns.find(id)
-        if rank is not None and self.columns.revision[rank]:
-            return None
-        return super().correction(id)
+        return super().correction(id) if self.columns.comment(id) is None else None
 
 
 class DenseNames(Names):
@@ -637,20 +633,16 @@ class DenseNames(Names):
         #: The comments of the columns whose names are erased.
         self._silent: set[int] = set()
 
-    def _rank(self, id: str) -> int | None:
-        rank = self._outline.columns.find(id)
-        return rank if rank is not None and self._outline.columns.revision[rank] else None
-
     def add(self, id: str, actor: Actor | None) -> None:
         """Note that the comment *id* was written by *actor*; what the columns tell anyhow is not noted again."""
-        if self._rank(id) is None:
+        if self._outline.columns.comment(id) is None:
             super().add(id, actor)
         elif self._is_read and actor is not None and actor.name.strip():
             self.tell(actor, id)
 
     def discard(self, id: str) -> None:
         """Forget the name that the comment *id* used."""
-        rank = self._rank(id)
+        rank = self._outline.columns.comment(id)
         if rank is None:
             super().discard(id)
         elif rank not in self._silent:

@@ -191,7 +191,7 @@ class Lens:
             reacted=() if tombstone else self._reacted(node.id),
             mentions=() if body is None or "@" not in body else self._mentions(node, text.id, body),
             pinned=node.pinned and not tombstone,
-            late=self._is_late(posted),
+            late=self._is_late(posted.id, posted.actor),
             depth=depth,
             replies=replies,
             reply_count=node.replies,
@@ -215,8 +215,8 @@ class Lens:
 
         return self.outline.names.find(body, comment=text, nearest=nearest)
 
-    def _is_late(self, posted: Event) -> bool:
-        return (posted.actor is None or posted.actor.role == "reader") and self.outline.locks.cover(posted.id)
+    def _is_late(self, id: str, author: Actor | None) -> bool:
+        return (author is None or author.role == "reader") and self.outline.locks.cover(id)
 
     def _marks(self, id: str, said: Event, standing: Standing) -> dict[str, tuple[str, ...]]:
         """Return what a moderator's cancels should name, by flag."""

@@ -12,16 +12,21 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, repeat
 from typing import Final
 
 from threadstore.runs import Pairs
 
-__all__ = ["CODE_BITS", "Reactions"]
+__all__ = ["CODE_BITS", "Reactions", "offsets"]
 
 CODE_BITS: Final = 5
 _CROWD: Final = 1_000
+
+
+def offsets(counts: Mapping[int, int], many: int) -> array[int]:
+    """Return where each of so many groups begins when they stand one behind the other, and where the last ends."""
+    return array("I", accumulate(map(counts.get, range(many), repeat(0)), initial=0))
 
 
 class Reactions:
@@ -46,7 +51,7 @@ class Reactions:
     def fill(self, comments: int, ranks: Sequence[int], words: Sequence[int], revisions: Sequence[int]) -> None:
         """Take in what was found for so many comments, at first; a word is an actor and a code. Complexity: O(n log n), in C."""
         counts = Counter(ranks)
-        self._first = array("I", accumulate(map(counts.get, range(comments), repeat(0)), initial=0))
+        self._first = offsets(counts, comments)
         order = sorted(range(len(ranks)), key=ranks.__getitem__)
         for rank, count in counts.items():
             if count > _CROWD:

@@ -356,11 +356,6 @@ class Locks:
         self._spans = [(mark.id, first.get(mark.id)) for mark in marks]
 
     @property
-    def any(self) -> bool:
-        """Whether there ever was an effective lock."""
-        return bool(self._spans)
-
-    @property
     def up(self) -> list[str]:
         """Return the ids of the locks that are up."""
         return sorted(lock for lock, end in self._spans if end is None)
