@@ -6,6 +6,9 @@ comments in the order top with 3 replies each, close it. The store was looked at
 keeps to start faster. The hand-written table is opened in the same way and asked by 51 statements and by one. That all show the
 same comments with the same texts is checked first. What the file holds for this beside the log is told in bytes per comment.
 
+The first row is a thread in which nothing has happened since somebody saw that page, as in most of an archive: the library has
+the page ready. In the second row somebody has posted since, so the thread has to be loaded from its snapshot.
+
 Caveats: the process is warm (modules are imported, and msgspec's types are known), and so is the system's page cache. The library
 also says what SQL does not: who is mentioned, what may be withheld, how many are left, and the cursor of the next page.
 """
@@ -17,10 +20,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from content import bare, key_of, page, settled
+from content import bare, copied, key_of, page, settled
 from handwritten import WAYS, same, table
 from handwritten import Row as SqlRow
-from harness import OURS, Figure, Row, Task, clocked, interleaved, main
+from harness import OURS, Figure, Row, Task, clocked, interleaved, main, timed
 
 import threadstore
 from threadstore import ThreadView
@@ -44,8 +47,18 @@ def measure(task: Task) -> Iterator[Row]:
     contenders |= {way: clocked(lambda way=way: by_hand(rival, way)) for way in WAYS}  # type: ignore[misc]  # lambda defaults
     figures = interleaved(contenders, 21)
     yield Row("cold page", task.comments, "s", figures, against=best_of(figures), content=task.content)
+    with copied(path) as [written]:
+        contenders[OURS] = lambda: _after_a_post(written, key)
+        figures = interleaved(contenders, 9)
+    yield Row("cold page, after a post", task.comments, "s", figures, against=best_of(figures), content=task.content)
     kept = Figure.of([(_used(path) - _used(bare(task))) / task.comments])
     yield Row("snapshot, per comment", task.comments, "B", {OURS: kept}, content=task.content)
+
+
+def _after_a_post(path: Path, key: str) -> float:
+    with threadstore.open(path, durability="off") as store:
+        store.thread(key).post("Something else.", by="u-1")
+    return timed(lambda: ours(path, key))
 
 
 def _used(path: Path) -> int:

@@ -184,6 +184,12 @@ def fill_log(store: threadstore.ThreadStore) -> None:
     store.thread("filler").post("The log is begun anew.", by="u-1")
 
 
+def load(store: threadstore.ThreadStore, key: str = KEY) -> None:
+    """Bring the thread into memory, whatever could be shown of it without that."""
+    with store.using(key):
+        pass
+
+
 def page(store: threadstore.ThreadStore, key: str = KEY, order: str = "top", **arguments: Any) -> ThreadView:
     """Return the page that is asked for throughout: 50 top-level comments with 3 replies each."""
     return store.thread(key).view(order=order, **PAGE | arguments)

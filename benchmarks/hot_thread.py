@@ -1,7 +1,7 @@
 """
 What does a page, and what does a post cost on the thread that everybody is reading?
 
-Method, pages: the thread is loaded and counted, then each order's page of 50 top-level comments with 3 replies each is shown for
+Method, pages: the thread is loaded, then each order's page of 50 top-level comments with 3 replies each is shown for
 the first time ("first"; one sample per order and per load), and again several times ("repeated"). "Following" are the next pages
 of the same order, each of which nobody has seen before. The hand-written table, on a connection that has answered the same
 question before, gives the same page by 51 statements and by one; the better one counts.
@@ -30,7 +30,7 @@ from pathlib import Path
 from random import Random
 
 from cold_start import best_of
-from content import copied, fill_log, key_of, page, settled
+from content import copied, fill_log, key_of, load, page, settled
 from handwritten import WAYS, same, table
 from harness import OURS, Figure, Row, Task, main
 
@@ -59,10 +59,10 @@ def pages(task: Task) -> Iterator[Row]:
     shown = dict[str, int]()
     loads = min(task.rounds, 3) if task.comments > 100_000 else task.rounds
     with closing(sqlite3.connect(rival)) as connection:
-        for load in range(loads):
-            orders = [*ORDERS[load % len(ORDERS) :], *ORDERS[: load % len(ORDERS)]]
+        for turn in range(loads):
+            orders = [*ORDERS[turn % len(ORDERS) :], *ORDERS[: turn % len(ORDERS)]]
             with threadstore.open(path, cache_bytes=1 << 40) as store:
-                store.thread(key).counts()
+                load(store, key)
                 gc.collect()
                 for order in orders:
                     for (who, what), seconds in _views(store, key, connection, order).items():
@@ -140,6 +140,7 @@ def posts(task: Task, durability: str) -> Iterator[Row]:
         with threadstore.open(ours, durability=durability) as store, closing(_opened(plain, durability)) as connection:
             thread = store.thread(key)
             fill_log(store)
+            load(store, key)
             thread.view(limit=50)
             speakers, waiting = Speakers(thread), iter(rows)
             insert = f"INSERT INTO events VALUES ({','.join('?' * len(rows[0]))})"
@@ -167,6 +168,7 @@ def series(task: Task) -> Iterator[Row]:
     key, samples = key_of(task), list[float]()
     with copied(settled(task)) as [path], threadstore.open(path, durability="off") as store:
         thread = store.thread(key)
+        load(store, key)
         page(store, key)
         speakers = Speakers(thread)
         for _ in range(SERIES * task.rounds):

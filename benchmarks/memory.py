@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from content import KEY, PAGE, page, settled
+from content import KEY, PAGE, load, page, settled
 from generator import Thread
 from harness import OURS, Figure, Row, Task, child, main, resident
 
@@ -43,6 +43,7 @@ def occupied(path: Path) -> dict[str, int]:
     with threadstore.open(path, cache_bytes=1 << 40) as store:
         store.thread("another").view(**PAGE)
         before = resident()
+        load(store)
         for order in ORDERS:
             page(store, KEY, order)
         return {"bytes": resident() - before, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}

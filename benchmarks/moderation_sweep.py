@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from random import Random
 
-from content import copied, key_of, page, settled
+from content import copied, key_of, load, page, settled
 from generator import MODERATOR
 from harness import OURS, Figure, Row, Task, main
 
@@ -43,6 +43,7 @@ def measure(task: Task) -> Iterator[Row]:
         thread = store.thread(key)
         store.merge(reports(events(task), 1_000))
         waiting = len(thread.queue(limit=100).items)
+        load(store, key)
         page(store, key)
         for turn in range(min(_DEALT_WITH, waiting)):
             start = time.perf_counter()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from cold_start import best_of
-from content import copied, key_of, page, settled
+from content import copied, key_of, load, page, settled
 from handwritten import WAYS, table
 from harness import OURS, Row, Task, interleaved, main
 
@@ -35,6 +35,7 @@ def measure(task: Task) -> Iterator[Row]:
         closing(sqlite3.connect(theirs, isolation_level=None)) as hand,
     ):
         hand.execute("PRAGMA synchronous = NORMAL")
+        load(store, key)
         targets = [comment.id for comment in page(store, key).comments if comment.body is not None][:10]
         contenders: dict[str, Callable[[], float]] = {OURS: _Ours(store, key, targets)}
         contenders |= {way: _ByHand(hand, way, targets) for way in WAYS}

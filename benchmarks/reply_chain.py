@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from content import CACHE, KEY, page
+from content import CACHE, KEY, load, page
 from generator import START, Thread
 from harness import OURS, Row, Task, interleaved, main, timed
 
@@ -49,6 +49,7 @@ def measure(task: Task) -> Iterator[Row]:
         for number, (who, events) in enumerate(contents.items()):
             stores[who] = store = threadstore.open(Path(folder) / f"{number}.db", durability="off", cache_bytes=1 << 40)
             store.merge(events)
+            load(store)
             page(store)
         for what, work in _WORK.items():
             turns = {who: _turn(work, store, last_of(contents[who])) for who, store in stores.items()}

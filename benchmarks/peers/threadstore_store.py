@@ -53,7 +53,8 @@ class Threadstore(Peer):
             self._uids[comment.id] = self._thread.reply(self._uids[comment.parent], comment.body or "-", by=by)
 
     def load(self) -> None:
-        self._thread.view(**PAGE)
+        with self._store.using(KEY):  # what could be shown without it would be no measure
+            self._thread.view(**PAGE)
 
     def page(self, order: str) -> Page:
         view = self._thread.view(order=order, **PAGE)

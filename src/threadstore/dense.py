@@ -135,7 +135,7 @@ class DenseThread(Thread):
         self._pages: dict[tuple[Any, ...] | None, ThreadView] = {}
         self._pages_of: tuple[int, int, int] | None = None
         self._letters = 0
-        self._begin(Heads((), b""))
+        self._begin_with(Columns(rules), [])
 
     def read(self) -> None:
         """

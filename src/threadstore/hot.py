@@ -14,22 +14,26 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from typing import Final
+from typing import Any, Final
 
 from threadstore.commits import Commit
 from threadstore.dense import DenseThread
+from threadstore.fronts import Question
+from threadstore.logs.protocol import Snapshot
 from threadstore.summaries import Digest
 
 __all__ = ["Hot", "HotThreads"]
 
 #: What a thread without events takes, roughly (measured with tracemalloc after a view).
 _EMPTY: Final = 10_000
+#: What a front takes in memory for each of its bytes, roughly, with those.
+_UNPACKED: Final = 4
 
 
 class Hot:
     """A thread in memory, and how much room it takes."""
 
-    __slots__ = ("_make", "charged", "digest", "key", "lock", "pending", "thread", "users")
+    __slots__ = ("_make", "charged", "digest", "fronts", "key", "lock", "pending", "thread", "unasked", "users")
 
     def __init__(self, key: str, make: Callable[[str], DenseThread]) -> None:
         self.key = key
@@ -57,11 +61,20 @@ class Hot:
         self.thread = self._make(self.key)
         #: What the thread's summary says, once somebody has asked for it.
         self.digest: Digest | None = None
+        #: What was shown of the thread without reading it, each with the bytes that it came as.
+        self.fronts: dict[Question, tuple[Snapshot, Any]] = {}
+        #: What has not been asked since the thread was read, and at which revision that was.
+        self.unasked: tuple[int, set[str]] = 0, set()
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether nothing of the thread is in memory."""
+        return not self.thread.revision and not self.pending
 
     @property
     def size(self) -> int:
         """How much memory it takes, roughly. Complexity: O(1)."""
-        return _EMPTY + self.thread.nbytes
+        return _EMPTY + self.thread.nbytes + _UNPACKED * sum(len(front.state) for front, _ in self.fronts.values())
 
 
 class HotThreads:

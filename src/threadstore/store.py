@@ -29,12 +29,12 @@ from functools import partial
 from itertools import groupby, islice
 from threading import Condition, Lock
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
 
 from threadstore import commands as c
-from threadstore import frozen
+from threadstore import fronts, frozen
 from threadstore.commits import Commit, Commits, Overtaken
 from threadstore.cursors import read_cursor, write_cursor
 from threadstore.decide import is_same_request, resolve
@@ -91,6 +91,7 @@ _CHUNK: Final = 1_000
 _POLL_SECONDS: Final = 0.05
 _POLICY: Final = Policy()
 
+T = TypeVar("T")
 Refusals = list[tuple[str, ThreadStoreError]]
 
 
@@ -223,6 +224,58 @@ class ThreadStore:
             self._catch_up(hot)
             yield hot.thread
 
+    def ask(self, key: str, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
+        """
+        Return what the up-to-date thread answers, whose method *kind* is asked in this way.
+
+        A large thread that nobody has in memory need not be read for what it is asked first (`threadstore.fronts`).
+
+        Complexity: that of `using` and of the method; O(answer) for a cold thread that has a front.
+        """
+        self._check_process()
+        with self._hot.lend(key) as hot:
+            if hot.is_cold and (ready := self._at_front(hot, kind, how)) is not None:
+                return cast(T, ready)
+            self._settle(hot, wait=True)
+            self._catch_up(hot)
+            told = answer(hot.thread)
+            revision, unasked = hot.unasked
+            if kind in unasked and revision == hot.thread.revision:
+                unasked.discard(kind)
+                self._keep_front(hot, kind, how, told)
+            return told
+
+    def _at_front(self, hot: Hot, kind: str, how: dict[str, Any]) -> Any:
+        """Return what a thread that is not in memory answers, if it is known without reading the thread; None otherwise."""
+        if kind == "counts":
+            kept = self.log.summaries([hot.key], self._fingerprint).get(hot.key)
+            if kept is not None and (summed := read_summary(kept.state)) is not None:
+                return summed.counts
+        revision = self.log.revision(hot.key)
+        asked = fronts.question(kind, how) if revision >= SNAPSHOT_FROM else None
+        if asked is None:
+            return None
+        if asked not in hot.fronts or hot.fronts[asked][0].revision != revision:
+            hot.fronts.pop(asked, None)
+            for front in self.log.fronts(hot.key, fronts.fingerprint(self.policy.rules, asked)):
+                if (
+                    front.revision == revision
+                    and (found := fronts.unpack(hot.key, front.state)) is not None
+                    and found[0] == asked
+                ):
+                    hot.fronts[asked] = front, found[1]
+        return hot.fronts[asked][1] if asked in hot.fronts else None
+
+    def _keep_front(self, hot: Hot, kind: str, how: dict[str, Any], answer: Any) -> None:
+        """Keep what a large thread was asked first, for whoever asks the same before anything has happened."""
+        thread, asked = hot.thread, fronts.question(kind, how)
+        if asked is None or thread.revision < SNAPSHOT_FROM or thread.unreadable:
+            return
+        if (state := fronts.pack(hot.key, asked, answer)) is not None:
+            name = fronts.fingerprint(self.policy.rules, asked)
+            with suppress(StoreError):  # it is a shortcut only
+                self.log.store_front(hot.key, Snapshot(name, Revision(thread.revision), state))
+
     def _check_process(self) -> None:
         if self._process != os.getpid():  # a thread may be locked by a Python thread that the child does not have
             why = "it was opened before the process forked; open it anew in each process"
@@ -275,6 +328,7 @@ class ThreadStore:
             thread.miss(told)  # nothing is left of the last events, if there are still some
             if not is_resumed:
                 self._keep_snapshot(thread)
+            hot.fronts, hot.unasked = {}, (thread.revision, set(fronts.KINDS))
         except BaseException:
             hot.forget()
             raise
@@ -744,7 +798,7 @@ class ThreadStore:
 
         Complexity: O(n log n) for all events, and the memory of the largest thread.
         """
-        return verify_store(self.log, self.policy.rules)
+        return verify_store(self.log, self.policy)
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice, takewhile
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -30,6 +30,8 @@ from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
 
 __all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of", "readable"]
+
+T = TypeVar("T")
 
 #: Who acts: an actor, the id of one who needs neither name nor role, or None for an anonymous one.
 By = Actor | str | None
@@ -48,6 +50,10 @@ class Owner(Protocol):
 
     def using(self, key: str) -> AbstractContextManager[Thread]:
         """Lend the up-to-date thread, and hold its lock meanwhile."""
+        ...
+
+    def ask(self, key: str, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
+        """Return what the up-to-date thread answers; *kind* and *how* say what it is asked."""
         ...
 
     def execute(self, command: c.Command) -> str:
@@ -88,6 +94,10 @@ class _Readable(ABC):
     @abstractmethod
     def _lent(self) -> AbstractContextManager[Thread]: ...
 
+    @abstractmethod
+    def _ask(self, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
+        """Return what the thread answers; *kind* and *how* say what it is asked."""
+
     def view(
         self,
         *,
@@ -105,20 +115,19 @@ class _Readable(ABC):
         """Return one page of the top level with the first replies; see `Thread.view`. *now* is the store's clock by default."""
         if now is None and order == "hot" and after is None:
             now = self._store.now()
-        with self._lent() as thread:
-            return thread.view(
-                order=order,
-                limit=limit,
-                after=after,
-                reader=reader,
-                reveal=reveal,
-                replies=replies,
-                depth=depth,
-                rows=rows,
-                pinned=pinned,
-                now=now,
-                policy=self._store.policy,
-            )
+        how: dict[str, Any] = {
+            "order": order,
+            "limit": limit,
+            "after": after,
+            "reader": reader,
+            "reveal": reveal,
+            "replies": replies,
+            "depth": depth,
+            "rows": rows,
+            "pinned": pinned,
+            "now": now,
+        }
+        return self._ask("view", how, lambda thread: thread.view(**how, policy=self._store.policy))
 
     def replies(
         self,
@@ -183,22 +192,19 @@ class _Readable(ABC):
         """Return one page of all comments without their tree; see `Thread.flat`. *now* is the store's clock by default."""
         if now is None and order == "hot" and after is None:
             now = self._store.now()
-        with self._lent() as thread:
-            return thread.flat(
-                order=order, limit=limit, after=after, reader=reader, reveal=reveal, now=now, policy=self._store.policy
-            )
+        how: dict[str, Any] = {"order": order, "limit": limit, "after": after, "reader": reader, "reveal": reveal, "now": now}
+        return self._ask("flat", how, lambda thread: thread.flat(**how, policy=self._store.policy))
 
     def counts(self) -> Counts:
         """Return how many comments there are; the same for every reader."""
-        with self._lent() as thread:
-            return thread.counts(policy=self._store.policy)
+        return self._ask("counts", {}, lambda thread: thread.counts(policy=self._store.policy))
 
     def corrections(
         self, *, text: str | None = None, article_version: str | None = None, reader: By = None
     ) -> tuple[CorrectionView, ...]:
         """Return the suggested corrections, oldest first; see `Thread.corrections`."""
-        with self._lent() as thread:
-            return thread.corrections(text=text, article_version=article_version, reader=reader, policy=self._store.policy)
+        how: dict[str, Any] = {"text": text, "article_version": article_version, "reader": reader}
+        return self._ask("corrections", how, lambda thread: thread.corrections(**how, policy=self._store.policy))
 
 
 class PastThread(_Readable):
@@ -214,6 +220,10 @@ class PastThread(_Readable):
             self._past.look_from(today)
             yield self._past
 
+    def _ask(self, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:  # noqa: ARG002  # a past has no fronts
+        with self._lent() as thread:
+            return answer(thread)
+
 
 class StoredThread(_Readable):
     """
@@ -226,6 +236,9 @@ class StoredThread(_Readable):
 
     def _lent(self) -> AbstractContextManager[Thread]:
         return self._store.using(self.key)
+
+    def _ask(self, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
+        return self._store.ask(self.key, kind, how, answer)
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 

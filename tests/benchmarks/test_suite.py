@@ -41,6 +41,7 @@ def test_every_workload_gives_its_rows(results):
     assert {
         "replay",
         "cold page",
+        "cold page, after a post",
         "post in a long series",
         "post, FULL",
         "post, NORMAL",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -55,6 +56,9 @@ def a_step(random: Random, kinds: list[str]) -> Step:
         case "store":
             snapshot = Snapshot(random.choice("xy"), Revision(number), bytes([number]))
             return lambda log: log.store_snapshot(thread, snapshot)
+        case "show":
+            front = Snapshot(random.choice("xyz"), Revision(number), bytes([number]))
+            return lambda log: log.store_front(thread, front)
         case _:
             id, limit, fold, actor = an_id(random), random.choice([None, 0, 2]), random.choice("xy"), random.choice("abc")
             return lambda log: (
@@ -62,6 +66,7 @@ def a_step(random: Random, kinds: list[str]) -> Step:
                 list(log.read_all(after=number - 1, limit=limit)),
                 log.find(id),
                 list(log.acts_of(actor, before=number or None, limit=limit, posts_only=fold == "x")),
+                list(log.fronts(thread, fold)),
                 log.load_snapshot(thread, fold),
             )
 
@@ -76,16 +81,17 @@ def outcome(step: Step, log: EventLog) -> Any:
 def sight(log: EventLog) -> Any:
     """Return everything that the log shows."""
     snapshots = [log.load_snapshot(thread, fold) for thread in "tu" for fold in "xy"]
+    fronts = [sorted(log.fronts(thread), key=attrgetter("fingerprint")) for thread in "tu"]
     threads = {thread: (list(log.read(thread)), log.revision(thread)) for thread in log.threads()}
     acts = [list(log.acts_of(actor)) for actor in "abc"]
-    return list(log.read_all()), log.position(), list(threads.items()), snapshots, acts
+    return list(log.read_all()), log.position(), list(threads.items()), snapshots, fronts, acts
 
 
 @given(seed=st.integers(0, 1 << 64))
 def test_the_logs_agree(seed: int):
     """Whatever is done to them, a log on disk answers and looks like the reference, errors included."""
     random = Random(seed)
-    kinds = ["append", *random.sample(["append", "redact", "store", "read"], random.randint(1, 3))]
+    kinds = ["append", *random.sample(["append", "redact", "store", "show", "read"], random.randint(1, 3))]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "log.db"
         disk, reference = SqliteLog.open(path, durability="off"), MemoryLog()
@@ -103,7 +109,7 @@ def test_the_steps_do_everything():
     """The test above can not pass vacuously: its steps meet every outcome that there is."""
     random = Random(7)
     log = MemoryLog()
-    outcomes = [outcome(a_step(random, ["append", "append", "redact", "store", "read"]), log) for _ in range(2_000)]
+    outcomes = [outcome(a_step(random, ["append", "append", "redact", "store", "show", "read"]), log) for _ in range(2_000)]
     answers = [answer for answer in outcomes if isinstance(answer, tuple)]
     assert {answer[0].__name__ for answer in answers if isinstance(answer[0], type)} == {
         "ConflictingEvent",
@@ -112,3 +118,4 @@ def test_the_steps_do_everything():
     }
     assert {answer for answer in outcomes if isinstance(answer, int)} >= {0, 1}
     assert any(isinstance(answer[-1], Snapshot) for answer in answers)
+    assert any(answer[-2] for answer in answers)

@@ -361,6 +361,25 @@ class KeepsTheLastSnapshot(Mutant):
         self._snapshots[thread] = snapshot
 
 
+class ServesAnyQuestion(Mutant):
+    def fronts(self, thread: str, fingerprint: str | None = None) -> Sequence[Snapshot]:
+        return super().fronts(thread)
+
+
+class KeepsOldFronts(Mutant):
+    def store_front(self, thread: str, front: Snapshot) -> None:
+        self.position()
+        self._fronts.setdefault(thread, {})[front.fingerprint] = front
+
+
+class KeepsAllFronts(Mutant):
+    def store_front(self, thread: str, front: Snapshot) -> None:
+        former = self._fronts.get(thread, {})
+        super().store_front(thread, front)
+        if front.fingerprint in self._fronts[thread]:
+            self._fronts[thread] |= {name: kept for name, kept in former.items() if kept.revision == front.revision}
+
+
 class TrustsSlowReaders(Mutant):
     def _erase(self, thread: str, erasures: Sequence[Erasure], shown: Revision) -> int:
         return super()._erase(thread, erasures, Revision(0))
@@ -452,6 +471,10 @@ MUTANTS: list[tuple[Callable[[], Any], Check]] = [
     (ServesAnyFold, contract.a_snapshot_is_of_one_fold),
     (KeepsTheLastSnapshot, contract.an_older_snapshot_never_replaces_a_newer),
     (TrustsSlowReaders, contract.an_erasure_drops_snapshots),
+    (ServesAnyQuestion, contract.a_front_is_of_one_question),
+    (KeepsOldFronts, contract.fronts_are_of_one_revision),
+    (KeepsAllFronts, contract.fronts_are_of_one_revision),
+    (TrustsSlowReaders, contract.an_erasure_drops_fronts),
     (NeverCloses, contract.a_closed_log_says_so),
 ]
 

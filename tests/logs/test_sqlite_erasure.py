@@ -58,11 +58,13 @@ def test_an_append_that_erases_leaves_no_bytes(tmp_path: Path, opened: Open):
 
 
 def test_a_snapshot_leaves_no_bytes(tmp_path: Path, opened: Open):
-    """A state that held an erased text, small or large, replaced or dropped, is gone too."""
+    """A state or a front that held an erased text, small or large, replaced or dropped, is gone too."""
     log = opened()
     log.append("t", [post(1, "words")])
     for size in (1, 500, 5_000, 20_000, 300):
         log.store_snapshot("t", Snapshot("fold", Revision(1), b"words in a state " * size))
+        log.store_front("t", Snapshot("page", Revision(1), b"words to be shown " * size))
+        log.store_front("t", Snapshot(f"page {size}", Revision(1), b"other words " * size))
     log.redact("t", [Erasure(comment=make_id(1, 0, 0))])
     assert b"words" not in files(tmp_path)
 
@@ -83,17 +85,18 @@ def test_what_was_cut_out_is_not_moved(tmp_path: Path, opened: Open):
 
 
 def test_a_state_lies_on_pages_of_its_own(tmp_path: Path, opened: Open):
-    """No part of a snapshot's state is on a page of a tree, whose cells SQLite may move; overflow pages stay where they are."""
+    """No part of a snapshot's or a front's state is on a page of a tree, whose cells SQLite may move; overflow pages stay put."""
     log = opened()
     for number, size in enumerate([1, 30, 400, 480, 500, 3_900, 4_090, 4_100, 8_200, 20_000]):
         log.store_snapshot(f"t{number}", Snapshot("fold", Revision(1), b"words" * size))
+        log.store_front(f"t{number}", Snapshot("page", Revision(1), b"words" * size))
     log.close()
     data = (tmp_path / "log.db").read_bytes()
     pages = [data[start : start + 4096] for start in range(0, len(data), 4096)]
     on_trees = [b"words" in page for page in pages if page[0] in {0x02, 0x05, 0x0A, 0x0D}]  # fileformat2.html, section 1.6
     assert len(on_trees) > 5
     assert not any(on_trees)
-    assert sum(b"words" in page for page in pages) >= 10
+    assert sum(b"words" in page for page in pages) >= 20
 
 
 @pytest.mark.parametrize("data", [encode(post(1, "")), b"\x90", b""])
@@ -127,7 +130,7 @@ def test_a_row_may_grow(tmp_path: Path, opened: Open):
 @pytest.mark.parametrize("seed", range(12))
 def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, seed: int):
     """
-    Appends, erasures and snapshots of all sizes in any order leave no erased text anywhere.
+    Appends, erasures, snapshots and fronts of all sizes in any order leave no erased text anywhere.
 
     With rows that shrink, `secure_delete` leaves copies of moved neighbours in the slack of pages, in about one history of 500.
     """
@@ -136,7 +139,7 @@ def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, seed: int):
     least, most = random.choice([(1, 40), (30, 140), (60, 200), (100, 390), (1, 400)])
     live: set[int] = set()
     gone: set[int] = set()
-    snapshot = None
+    snapshot, fronts = None, set[int]()
     for number in range(1, 400):
         log.append("t", [post(number, f"<{number:06}>" * random.randint(least, most))])
         live.add(number)
@@ -144,14 +147,21 @@ def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, seed: int):
             gone |= {snapshot} if snapshot else set()
             snapshot = 100_000 + number
             log.store_snapshot("t", Snapshot("fold", log.revision("t"), f"<{snapshot:06}>".encode() * random.randint(1, 2_000)))
+        if random.random() < 0.1:
+            front = Snapshot(
+                f"page {random.randrange(3)}", log.revision("t"), f"<{200_000 + number:06}>".encode() * random.randint(1, 2_000)
+            )
+            log.store_front("t", front)
+            gone |= fronts  # of an earlier revision
+            fronts = {200_000 + number}
         if random.random() < 0.15:
             erased = random.sample(sorted(live), k=min(len(live), random.choice([1, 3, 8])))
             log.redact("t", [Erasure(comment=make_id(n, 0, 0)) for n in erased])
             live -= set(erased)
-            gone |= set(erased) | ({snapshot} if snapshot else set())
-            snapshot = None
+            gone |= set(erased) | ({snapshot} if snapshot else set()) | fronts
+            snapshot, fronts = None, set()
     log.redact("t", [Erasure(comment=make_id(1_000, 0, 0))])
-    gone |= {snapshot} if snapshot else set()
+    gone |= ({snapshot} if snapshot else set()) | fronts
     found = {int(number) for number in re.findall(rb"<(\d{6})>", files(tmp_path))}
     assert found & gone == set()
     assert found == live

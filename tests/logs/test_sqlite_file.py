@@ -57,7 +57,7 @@ def test_the_header_says_whose_file_it_is(tmp_path: Path, opened: Open):
     """A file has our application id, a schema version, and is in WAL mode."""
     opened()
     pragmas = ("application_id", "user_version", "journal_mode", "page_size")
-    assert [read_pragma(tmp_path / "log.db", name) for name in pragmas] == [0x74687374, 1, "wal", 4096]
+    assert [read_pragma(tmp_path / "log.db", name) for name in pragmas] == [0x74687374, 2, "wal", 4096]
 
 
 def test_all_tables_are_strict(tmp_path: Path, opened: Open):
@@ -259,12 +259,28 @@ def test_a_newer_schema_is_not_touched(tmp_path: Path, opened: Open):
     log = opened()
     log.append("t", posts(1))
     log.close()
-    foreign(tmp_path / "log.db", "PRAGMA user_version = 2")
+    foreign(tmp_path / "log.db", "PRAGMA user_version = 3")
     before = content(tmp_path)
     with pytest.raises(UnsupportedSchema) as error:
         SqliteLog.open(tmp_path / "log.db")
-    assert error.value.args[1:] == (2, 1)
+    assert error.value.args[1:] == (3, 2)
     assert content(tmp_path) == before
+
+
+def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, opened: Open):
+    """A file of the first schema is given the table that it lacks, and its header the new number; its dump is known as well."""
+    log = opened()
+    log.append("t", posts(1))
+    log.close()
+    foreign(tmp_path / "log.db", "DROP TABLE fronts", "PRAGMA user_version = 1")
+    with raw(tmp_path / "log.db") as source, raw(tmp_path / "restored.db") as restored:
+        restored.executescript("\n".join(source.iterdump()))
+    for name in ("log.db", "restored.db"):
+        log = opened(tmp_path / name)
+        front = Snapshot("page", Revision(1), b"state")
+        log.store_front("t", front)
+        assert (log.position(), list(log.fronts("t"))) == (1, [front])
+        assert read_pragma(tmp_path / name, "user_version") == 2
 
 
 def test_a_directory_is_no_file(tmp_path: Path):
@@ -520,6 +536,17 @@ def test_a_damaged_snapshot_is_none(tmp_path: Path, opened: Open):
     assert log.load_snapshot("t", "fold") is None
     log.store_snapshot("t", Snapshot("fold", Revision(6), b"sound"))
     assert log.load_snapshot("t", "fold") == Snapshot("fold", Revision(6), b"sound")
+
+
+def test_a_damaged_front_is_none(tmp_path: Path, opened: Open):
+    """It is not served, alone or among others, and a sound one takes its place."""
+    log = opened()
+    for name in ("page", "other"):
+        log.store_front("t", Snapshot(name, Revision(5), b"state"))
+    foreign(tmp_path / "log.db", "UPDATE fronts SET state = x'00' WHERE fingerprint = 'page'")
+    assert (log.fronts("t", "page"), [front.fingerprint for front in log.fronts("t")]) == ([], ["other"])
+    log.store_front("t", Snapshot("page", Revision(5), b"sound"))
+    assert log.fronts("t", "page") == [Snapshot("page", Revision(5), b"sound")]
 
 
 def test_limits_are_not_negative(kind: Any):

@@ -29,12 +29,13 @@ def post(number: int, thread: str = "t", body: str = "words") -> CommentPosted:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """Return a connection of another program to a log of two threads with an erasure, a snapshot and a redacted record."""
+    """Return a connection of another program to a log of two threads with an erasure, a snapshot, a front and a blank record."""
     with closing(SqliteLog.open(tmp_path / "log.db", durability="off")) as log:
         log.append("t", [post(1), post(2), post(3)])
         log.append("u", [post(4, "u")])
         log.redact("t", [Erasure(comment=make_id(2, 0, 0)), Erasure(person="u-bob", before=make_id(3, 0, 0))])
         log.store_snapshot("u", Snapshot("fold", Revision(1), b"state"))
+        log.store_front("u", Snapshot("page", Revision(1), b"words"))
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as connection:
         assert list(verify(connection)) == []
         yield connection
@@ -59,7 +60,7 @@ COLUMNS = [
     *(("events", column) for column in ("position", "thread", "revision", "id", "crc", "data")),
     *(("threads", column) for column in ("id", "key", "revision")),
     *(("erasures", column) for column in ("thread", "comment", "person", "before", "shown", "crc")),
-    *(("snapshots", column) for column in ("thread", "fingerprint", "revision", "crc", "state")),
+    *((table, column) for table in ("snapshots", "fronts") for column in ("thread", "fingerprint", "revision", "crc", "state")),
 ]
 
 
@@ -108,6 +109,7 @@ def test_each_flipped_byte_of_the_file_is_found(tmp_path: Path, file: sqlite3.Co
         ("UPDATE events SET data = CAST(x'c1' || data AS BLOB) WHERE position = 4", [("checksum", 4)]),
         ("UPDATE erasures SET person = 'u-eve' WHERE person = 'u-bob'", [("checksum", None)]),
         ("UPDATE snapshots SET state = x''", [("checksum", None)]),
+        ("UPDATE fronts SET state = x''", [("checksum", None)]),
     ],
 )
 def test_damage_is_told_by_kind_and_place(file: sqlite3.Connection, statement: str, damages: list[tuple[str, int | None]]):

@@ -67,13 +67,13 @@ def test_a_snapshot_of_something_else_is_found():
     with ThreadStore(log).using("a") as thread:
         state = thread.freeze()
     store.thread("a").post("second", by="u-1")
-    assert list(verify_store(log, RULES)) == []
+    assert list(verify_store(log, Policy())) == []
     log.store_snapshot("a", Snapshot(name, Revision(1), state))
-    assert list(verify_store(log, RULES)) == []
+    assert list(verify_store(log, Policy())) == []
     log.store_snapshot("a", Snapshot(name, Revision(2), state))
-    assert [damage.kind for damage in verify_store(log, RULES)] == ["snapshot"]
+    assert [damage.kind for damage in verify_store(log, Policy())] == ["snapshot"]
     log.store_snapshot("a", Snapshot(name, Revision(2), b"nonsense"))
-    assert [damage.kind for damage in verify_store(log, RULES)] == ["snapshot"]
+    assert [damage.kind for damage in verify_store(log, Policy())] == ["snapshot"]
 
 
 def test_a_snapshot_in_a_file_is_looked_at(file, capsys, monkeypatch):
@@ -96,7 +96,7 @@ def test_a_thread_with_a_hole_is_told_of_once(file):
         connection.execute("UPDATE events SET data = x'c0' WHERE position = 2")
         connection.commit()
     with threadstore.open(file) as store:
-        assert {(damage.kind, damage.position) for damage in verify_store(store.log, RULES)} == {("checksum", 2)}
+        assert {(damage.kind, damage.position) for damage in verify_store(store.log, Policy())} == {("checksum", 2)}
 
 
 def test_a_fold_that_depends_on_the_order_is_found(monkeypatch):
@@ -105,7 +105,7 @@ def test_a_fold_that_depends_on_the_order_is_found(monkeypatch):
     first = store.thread("a").post("first", by="u-1")
     store.thread("a").reply(first, "second", by="u-2")
     monkeypatch.setattr(verify, "fold", lambda events, *, key: fold([*events][:1], key=key))
-    assert [(damage.kind, damage.thread) for damage in verify_store(store.log, RULES)] == [("digest", "a")]
+    assert [(damage.kind, damage.thread) for damage in verify_store(store.log, Policy())] == [("digest", "a")]
 
 
 def as_program(module, monkeypatch, *arguments):

@@ -854,12 +854,15 @@ def test_no_snapshot_is_kept_of_a_damaged_thread(wall: Wall, monkeypatch: pytest
             store.merge([posted(number)])
         log.damaged = {2}
         assert store.thread(THREAD).view().unreadable == 1
-        assert log.load_snapshot(THREAD, store._frozen) is None
+        assert (log.load_snapshot(THREAD, store._frozen), log.fronts(THREAD)) == (None, [])
         log.damaged = set()
         assert store.thread(THREAD).view().unreadable == 0
         assert log.load_snapshot(THREAD, store._frozen) is not None
         log.damaged = {2}
-        assert [store.thread(THREAD).counts().total, store.thread(THREAD).view().unreadable] == [8, 1]
+        front = store.thread(THREAD).view()
+        assert (front.unreadable, front.counts.total) == (0, 8)  # a front has its words at hand
+        with store.using(THREAD) as thread:
+            assert [thread.counts().total, thread.view().unreadable] == [8, 1]
 
 
 def test_an_erasure_that_comes_while_the_end_is_looked_for(wall: Wall):

@@ -2,13 +2,14 @@
 What a store's file looks like: its tables, the numbers in its header, and how a file is told from another program's.
 
 The header of a SQLite file has two numbers for its owner: `application_id` says that it is ours, `user_version` which schema it
-has. A textual dump loses both, so a file whose tables are exactly ours and whose header says nothing is a restored dump, and is
+has. A textual dump loses both, so a file whose tables are all ours and whose header says nothing is a restored dump, and is
 given its numbers back. Any other file with tables is somebody else's and is not touched.
 
 - `events.position` is the rowid itself with AUTOINCREMENT, so neither VACUUM nor dump and restore renumber it, and none is ever
   reused.
 - Threads appear with their first event and never go, so `threads.id` sorts them by it. Erasures and snapshots name the thread
   by its key, since they may come before its first event.
+- A store of an older schema is given the tables that it lacks when it is opened; what they keep is made when it is asked for.
 - Each row carries a checksum. That of an event is over its place and its record, which holds its id and thread as well; it is
   looked at by every read, so it is one that costs little.
 - Each thread has a row of `summaries`, for the largest id of its events. What else is in it is of `revision`, which is 0 while
@@ -48,9 +49,9 @@ __all__ = [
 ]
 
 APPLICATION_ID: Final = 0x74687374  # "thst"
-VERSION: Final = 1
+VERSION: Final = 2
 
-#: Also the margin of a snapshot: whatever follows so many bytes in a row lies on overflow pages.
+#: Also the margin of a snapshot and of a front: whatever follows so many bytes in a row lies on overflow pages.
 PAGE_SIZE: Final = 4096
 
 _TABLES: Final[Mapping[str, str]] = {
@@ -85,6 +86,15 @@ _TABLES: Final[Mapping[str, str]] = {
         margin BLOB NOT NULL,
         state BLOB NOT NULL
     ) STRICT""",
+    "fronts": """(
+        thread TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        crc BLOB NOT NULL,
+        margin BLOB NOT NULL,
+        state BLOB NOT NULL,
+        PRIMARY KEY (thread, fingerprint)
+    ) STRICT""",
     "summaries": """(
         thread INTEGER PRIMARY KEY REFERENCES threads (id),
         latest BLOB NOT NULL,
@@ -105,7 +115,6 @@ _INDEXES: Final[Mapping[str, str]] = {
     "summaries_by_latest": "ON summaries (latest)",
 }
 
-_HEADER = "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
 _CONTENT = r"SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
 
 
@@ -156,19 +165,19 @@ def unfilled(data: bytes) -> bytes:
 
 def is_store(connection: sqlite3.Connection, target: str) -> bool:
     """
-    Return whether the file is a store; False if it is still to become one.
+    Return whether the file is a store of this schema; False if it is still to become one.
 
     Raises:
         StoreUnavailable: It is the database of another program.
         UnsupportedSchema: A newer release has written it.
     """
-    application, version = connection.execute(_HEADER).fetchone()
+    [application], [version] = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version"))
     if application == APPLICATION_ID:
         if version > VERSION:
             raise UnsupportedSchema(f"the store {target!r}", version, VERSION)
-        return True
+        return bool(version == VERSION)
     content = {sql for (sql,) in connection.execute(_CONTENT)}
-    if application or (content and content != _content()):
+    if application or not content <= _content():
         raise StoreUnavailable(target, "it is the SQLite database of another program")
     return False
 

@@ -38,10 +38,10 @@ _SUMMARIES: Final = """
     SELECT coalesce(CAST(key AS BLOB), x''), coalesce(CAST(s.revision AS INTEGER), 0), CAST(waiting AS BLOB),
         CAST(fingerprint AS BLOB), CAST(state AS BLOB), crc, latest IS (SELECT max(id) FROM events WHERE thread = t.id)
     FROM threads AS t LEFT JOIN summaries AS s ON s.thread = t.id ORDER BY t.id"""
-_SNAPSHOTS: Final = f"""
+_STATES: Final = f"""
     SELECT coalesce(CAST(thread AS BLOB), x''), CAST(fingerprint AS BLOB), revision, CAST(state AS BLOB), crc,
         margin = zeroblob({PAGE_SIZE})
-    FROM snapshots"""
+    FROM """
 
 Row = tuple[Any, ...]
 
@@ -61,9 +61,10 @@ def verify(connection: sqlite3.Connection) -> Iterator[Damage]:
             yield damage
         if are_sound:
             yield from verify_acts(connection)
-        for thread, *fields, crc, has_margin in connection.execute(_SNAPSHOTS):
-            if crc != checksum(thread, *fields) or not has_margin:
-                yield Damage("checksum", None, _text(thread), "the snapshot does not match its checksum")
+        for table, what in (("snapshots", "snapshot"), ("fronts", "front")):
+            for thread, *fields, crc, has_margin in connection.execute(_STATES + table):
+                if crc != checksum(thread, *fields) or not has_margin:
+                    yield Damage("checksum", None, _text(thread), f"the {what} does not match its checksum")
         for key, *fields, crc, has_latest in connection.execute(_SUMMARIES):
             if crc != checksum(*fields):
                 yield Damage("checksum", None, _text(key), "the summary does not match its checksum")

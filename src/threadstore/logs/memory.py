@@ -22,6 +22,7 @@ from threadstore.events import Erasure, Event, is_redacted, redact
 from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.logs.protocol import (
     ANY,
+    MAX_FRONTS,
     Appended,
     Damage,
     EventLog,
@@ -54,6 +55,7 @@ class MemoryLog(EventLog):
         self._acts: dict[str, list[Position]] = {}  # by actor
         self._erasures: dict[str, dict[Erasure, Revision]] = {}  # with the first revision that shows the erasure
         self._snapshots: dict[str, Snapshot] = {}
+        self._fronts: dict[str, dict[str, Snapshot]] = {}
         self._summaries: dict[str, Summary] = {}
         self._latest: dict[str, str] = {}  # by thread, the largest id of an event
 
@@ -165,6 +167,7 @@ class MemoryLog(EventLog):
             return 0
         self._erasures[thread] = remembered | dict.fromkeys(fresh, shown)
         self._snapshots.pop(thread, None)
+        self._fronts.pop(thread, None)
         absorbing, changed = Erasures(fresh), 0
         for position in self._threads.get(thread, ()):
             record = self._records[position - 1]
@@ -188,6 +191,22 @@ class MemoryLog(EventLog):
                 return
             if snapshot.revision >= max(self._erasures.get(thread, {}).values(), default=0):
                 self._snapshots[thread] = snapshot
+
+    def fronts(self, thread: str, fingerprint: str | None = None) -> Sequence[Snapshot]:
+        """Return fronts as the protocol says. Complexity: O(fronts of the thread)."""
+        with self._step():
+            fronts = self._fronts.get(thread, {}).values()
+            return [front for front in fronts if fingerprint in (None, front.fingerprint)]
+
+    def store_front(self, thread: str, front: Snapshot) -> None:
+        """Store as the protocol says. Complexity: O(fronts and erasures of the thread)."""
+        with self._step():
+            former = self._fronts.get(thread, {})
+            newest = max((kept.revision for kept in former.values()), default=0)
+            if front.revision < max((newest, *self._erasures.get(thread, {}).values())):
+                return
+            others = {name: kept for name, kept in former.items() if name != front.fingerprint and newest == front.revision}
+            self._fronts[thread] = {front.fingerprint: front} | (others if len(others) < MAX_FRONTS else {})
 
     def summaries(self, threads: Sequence[str], fingerprint: str) -> Mapping[str, Summary]:
         """Return summaries as the protocol says. Complexity: O(1) for each thread."""
@@ -232,4 +251,5 @@ class MemoryLog(EventLog):
         with self._lock:
             self._closed = True
             self._records, self._positions, self._threads, self._erasures, self._snapshots = [], {}, {}, {}, {}
+            self._fronts = {}
             self._summaries, self._latest, self._acts = {}, {}, {}

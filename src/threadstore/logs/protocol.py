@@ -37,6 +37,7 @@ from threadstore.heads import Heads, head
 
 __all__ = [
     "ANY",
+    "MAX_FRONTS",
     "NONE",
     "Append",
     "Appended",
@@ -65,6 +66,9 @@ class Expect(Enum):
 
 ANY: Final = Expect.ANY
 NONE: Final = Expect.NONE
+
+#: How many fronts a log keeps of a thread, at most.
+MAX_FRONTS: Final = 16
 
 Expected = Expect | Revision
 
@@ -310,6 +314,21 @@ class EventLog(Protocol):
     def store_snapshot(self, thread: str, snapshot: Snapshot) -> None:
         """Keep *snapshot* in place of the thread's former one, unless that one is of the same fold and newer."""
         ...
+
+    def fronts(self, thread: str, fingerprint: str | None = None) -> Sequence[Snapshot]:  # noqa: ARG002  # for logs that keep some
+        """
+        Return the fronts that are kept of the thread, or the one of this *fingerprint*; none that is damaged.
+
+        A log need not keep any.
+        """
+        return ()
+
+    def store_front(self, thread: str, front: Snapshot) -> None:
+        """
+        Keep *front* beside those of its revision, in place of the thread's older ones, unless there is a newer one.
+
+        Redacting drops fronts as it drops snapshots. At most `MAX_FRONTS` are kept of a thread.
+        """
 
     def summaries(self, threads: Sequence[str], fingerprint: str) -> Mapping[str, Summary]:
         """Return, by thread, the summaries that are current and of this fingerprint; the others are missing."""

@@ -15,8 +15,8 @@ size, SQLite may move their neighbours to another page and leave a copy in the s
 
 - Events are only added at the end, and a redacted record keeps the length of its row: it is filled up in front with a byte
   that MessagePack never uses, and SQLite writes it over the old one in place.
-- The state of a snapshot follows a margin of a page, so it lies on overflow pages, which are never copied and are zeroed when
-  freed.
+- The state of a snapshot or a front follows a margin of a page, so it lies on overflow pages, which are never copied and are
+  zeroed when freed.
 
 **Damage.** Each row that is read is held against its checksum. Where SQLite itself can not read a page, rows are asked for in
 ever smaller portions, so that only those on the damaged page are left out. What can not be read may hold words that are to be
@@ -61,6 +61,7 @@ from threadstore.logs._sqlite_verify import verify
 from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.logs.protocol import (
     ANY,
+    MAX_FRONTS,
     Append,
     Appended,
     Damage,
@@ -180,6 +181,14 @@ _STORE: Final = f"""
     INSERT OR REPLACE INTO snapshots (thread, fingerprint, revision, crc, margin, state)
     VALUES (?, ?, ?, ?, zeroblob({PAGE_SIZE}), ?)"""
 _DROP: Final = "DELETE FROM snapshots WHERE thread = ?"
+_FRONTS: Final = """
+    SELECT CAST(fingerprint AS BLOB), revision, crc, state FROM fronts
+    WHERE thread = ?1 AND fingerprint = coalesce(?2, fingerprint)"""
+_FORMER_FRONTS: Final = "SELECT fingerprint, revision FROM fronts WHERE thread = ?"
+_STORE_FRONT: Final = f"""
+    INSERT OR REPLACE INTO fronts (thread, fingerprint, revision, crc, margin, state)
+    VALUES (?, ?, ?, ?, zeroblob({PAGE_SIZE}), ?)"""
+_DROP_FRONTS: Final = "DELETE FROM fronts WHERE thread = ?"
 
 Row = tuple[Any, ...]
 
@@ -323,6 +332,7 @@ class SqliteLog(EventLog):
         if not fresh:
             return 0
         writer.execute(_DROP, (thread,))
+        writer.execute(_DROP_FRONTS, (thread,))
         absorbing, mark, after, changed = Erasures(fresh), seed(thread.encode()), 0, 0
         while rows := writer.execute(_HELD, (thread, after, _CHUNK)).fetchall():
             rows, after = _in_order(rows, 1, after)
@@ -529,6 +539,25 @@ class SqliteLog(EventLog):
             if snapshot.revision >= shown:
                 crc = checksum(thread, snapshot.fingerprint, snapshot.revision, snapshot.state)
                 writer.execute(_STORE, (thread, snapshot.fingerprint, snapshot.revision, crc, snapshot.state))
+
+    def fronts(self, thread: str, fingerprint: str | None = None) -> Sequence[Snapshot]:
+        """Return fronts as the protocol says. Complexity: O(fronts asked for)."""
+        with self._database.reading() as reader:
+            rows = reader.execute(_FRONTS, (thread, fingerprint)).fetchall()
+        return [front for row in rows if (front := _sound_snapshot(thread, row))]
+
+    def store_front(self, thread: str, front: Snapshot) -> None:
+        """Store as the protocol says. Complexity: O(front), and O(1) for each other front of the thread."""
+        with self._database.writing() as writer:
+            former = dict(writer.execute(_FORMER_FRONTS, (thread,)).fetchall())
+            [shown] = writer.execute(_SHOWN, (thread,)).fetchone()
+            if front.revision < max((shown, *former.values())):
+                return
+            former.pop(front.fingerprint, None)
+            if len(former) >= MAX_FRONTS or any(revision < front.revision for revision in former.values()):
+                writer.execute(_DROP_FRONTS, (thread,))
+            crc = checksum(thread, front.fingerprint, front.revision, front.state)
+            writer.execute(_STORE_FRONT, (thread, front.fingerprint, front.revision, crc, front.state))
 
     # --- summaries ------------------------------------------------------------------------------------------------------------
 
@@ -783,8 +812,10 @@ def _summary(row: Sequence[Any]) -> Summary | None:
 
 def _snapshot(connection: sqlite3.Connection, thread: str) -> Snapshot | None:
     row = connection.execute(_LOAD, (thread,)).fetchone()
-    if row is None:
-        return None
+    return None if row is None else _sound_snapshot(thread, row)
+
+
+def _sound_snapshot(thread: str, row: Row) -> Snapshot | None:
     fingerprint, revision, crc, state = row
     if crc != checksum(thread, fingerprint, revision, state):
         return None

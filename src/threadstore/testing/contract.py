@@ -42,7 +42,7 @@ from threadstore.events import (
 )
 from threadstore.heads import head
 from threadstore.ids import make_id
-from threadstore.logs.protocol import ANY, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
+from threadstore.logs.protocol import ANY, MAX_FRONTS, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
 
 __all__ = ["CHECKS", "Check", "Reopen", "check_event_log"]
 
@@ -795,6 +795,52 @@ def an_erasure_drops_snapshots(log: EventLog, reopen: Reopen) -> None:
     _equal(log.load_snapshot("t", "fold"), after, "the snapshot of a state that includes the erasure")
 
 
+# --- fronts -------------------------------------------------------------------------------------------------------------------
+
+
+def a_front_is_of_one_question(log: EventLog, reopen: Reopen) -> None:
+    """A front is answered to the fingerprint that it has; each thread has its own. A log may keep none at all."""
+    log.append("t", _posts(2))
+    first, other = Snapshot("page-1", Revision(2), b"\0" * 10_000), Snapshot("page-2", Revision(2), b"other")
+    for front in (Snapshot("page-1", Revision(2), b""), first, other):
+        log.store_front("t", front)
+    if not log.fronts("t"):
+        return
+    found = [list(log.fronts(thread, name)) for thread, name in (("t", "page-1"), ("t", "page-3"), ("u", "page-1"))]
+    _equal(found, [[first], [], []], "the fronts")
+    _equal(sorted(front.fingerprint for front in log.fronts("t")), ["page-1", "page-2"], "the thread's fronts")
+
+
+def fronts_are_of_one_revision(log: EventLog, reopen: Reopen) -> None:
+    """A front of a new revision takes the place of all older ones, an older one is not kept, and there are never many."""
+    log.append("t", _posts(3))
+    for name in "ab":
+        log.store_front("t", Snapshot(name, Revision(2), b"older"))
+    newer = Snapshot("a", Revision(3), b"newer")
+    for front in (newer, Snapshot("a", Revision(2), b"older"), Snapshot("c", Revision(2), b"older")):
+        log.store_front("t", front)
+    if not log.fronts("t"):
+        return
+    _equal(list(log.fronts("t")), [newer], "the fronts")
+    for number in range(3 * MAX_FRONTS):
+        log.store_front("t", Snapshot(f"page {number}", Revision(3), b"page"))
+        _equal(len(log.fronts("t", f"page {number}")), 1, "the last front")
+        _equal(len(log.fronts("t")) <= MAX_FRONTS, True, "whether there are no more fronts than may be")
+
+
+def an_erasure_drops_fronts(log: EventLog, reopen: Reopen) -> None:
+    """Words that were ready to be shown are forgotten, and a reader slower than the erasure does not bring them back."""
+    log.append("t", [_post(1)])
+    before, after = (Snapshot("page", Revision(revision), _WORDS.encode()) for revision in (1, 2))
+    log.store_front("t", before)
+    log.append("t", [CommentErased(id=_id(9), thread="t", comment=_id(1))], erasures=[Erasure(comment=_id(1))])
+    _equal(list(log.fronts("t")), [], "the fronts after the erasure")
+    log.store_front("t", before)
+    _equal(list(log.fronts("t")), [], "the front of a slow reader")
+    log.store_front("t", after)
+    _equal(set(log.fronts("t")) <= {after}, True, "whether there is no other front than that of a later state")
+
+
 # --- the end ------------------------------------------------------------------------------------------------------------------
 
 
@@ -869,5 +915,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     a_snapshot_is_of_one_fold,
     an_older_snapshot_never_replaces_a_newer,
     an_erasure_drops_snapshots,
+    a_front_is_of_one_question,
+    fronts_are_of_one_revision,
+    an_erasure_drops_fronts,
     a_closed_log_says_so,
 )
