@@ -4,7 +4,7 @@ What a large thread shows at first, ready-made: who asks a cold store for it nee
 A front is the answer to one question that anybody may ask, such as the first page in one order. It is of one revision of its
 thread, and of one question, one fold and one set of rules, which its fingerprint names. Once the thread has another revision it
 is not shown any more. Like a snapshot it is a shortcut and nothing more: one that can not be read is as good as none. It holds
-words, which an erasure drops with it.
+words, which an erasure drops with it. It has no seal of its own, since a log hands out none that is damaged.
 
 What one reader alone is shown is never kept, nor what only the present moment makes.
 
@@ -21,7 +21,7 @@ from msgspec.structs import fields
 
 from threadstore.events import Actor, TextQuote
 from threadstore.policy import Policy, Rules
-from threadstore.snapshots import FINGERPRINT, digest_of, sealed, unsealed
+from threadstore.snapshots import FINGERPRINT, digest_of
 from threadstore.summaries import fingerprint as fold_of
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, Mention, ThreadView
@@ -92,19 +92,16 @@ def ask(thread: Thread, asked: Question, policy: Policy) -> Any:
     return getattr(thread, asked.kind)(**how, policy=policy)
 
 
-def pack(key: str, asked: Question, answer: Any) -> bytes | None:
-    """Return the answer of the thread called *key* as bytes; None if it is too large to be kept. Complexity: O(answer)."""
-    state = sealed(key, _encode(_Stored(asked, msgspec.Raw(_encode(answer)))))
+def pack(asked: Question, answer: Any) -> bytes | None:
+    """Return the answer to a question as bytes; None if it is too large to be kept. Complexity: O(answer)."""
+    state = _encode(_Stored(asked, msgspec.Raw(_encode(answer))))
     return state if len(state) <= MAX_FRONT else None
 
 
-def unpack(key: str, state: bytes) -> tuple[Question, Any] | None:
-    """Return what `pack` was given, or None if *state* is not what it gave. Complexity: O(answer)."""
-    payload = unsealed(key, state)
-    if payload is None:
-        return None
+def unpack(state: bytes) -> tuple[Question, Any] | None:
+    """Return what `pack` was given, or None if *state* can not be read. Complexity: O(answer)."""
     try:
-        stored = _decode(payload)
+        stored = _decode(state)
         return stored.asked, _decoders[stored.asked.kind](stored.answer)
     except (msgspec.MsgspecError, ValueError, RecursionError, KeyError):
         return None

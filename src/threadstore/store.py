@@ -258,11 +258,7 @@ class ThreadStore:
         if asked not in hot.fronts or hot.fronts[asked][0].revision != revision:
             hot.fronts.pop(asked, None)
             for front in self.log.fronts(hot.key, fronts.fingerprint(self.policy.rules, asked)):
-                if (
-                    front.revision == revision
-                    and (found := fronts.unpack(hot.key, front.state)) is not None
-                    and found[0] == asked
-                ):
+                if front.revision == revision and (found := fronts.unpack(front.state)) is not None and found[0] == asked:
                     hot.fronts[asked] = front, found[1]
         return hot.fronts[asked][1] if asked in hot.fronts else None
 
@@ -271,7 +267,7 @@ class ThreadStore:
         thread, asked = hot.thread, fronts.question(kind, how)
         if asked is None or thread.revision < SNAPSHOT_FROM or thread.unreadable:
             return
-        if (state := fronts.pack(hot.key, asked, answer)) is not None:
+        if (state := fronts.pack(asked, answer)) is not None:
             name = fronts.fingerprint(self.policy.rules, asked)
             with suppress(StoreError):  # it is a shortcut only
                 self.log.store_front(hot.key, Snapshot(name, Revision(thread.revision), state))

@@ -66,7 +66,7 @@ def _thread(log: EventLog, policy: Policy, key: str) -> Iterator[Damage]:
 
 def _is_answered(front: Snapshot, thread: Thread, policy: Policy) -> bool:
     """Return whether a front says what the thread answers, if it is of its revision and of this fold."""
-    found = fronts.unpack(thread.key, front.state)
+    found = fronts.unpack(front.state)
     if found is None:
         return False
     asked, answer = found

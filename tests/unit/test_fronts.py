@@ -111,7 +111,7 @@ def test_another_question_reads_the_thread(place: Place, looked_into: list[str])
         looked_into.clear()
         thread_of(place).view(**how)
         assert THREAD in looked_into, how
-    asked = [fronts.unpack(THREAD, front.state) for front in place.open().log.fronts(THREAD)]
+    asked = [fronts.unpack(front.state) for front in place.open().log.fronts(THREAD)]
     assert {found and found[0].how for found in asked} == {
         question.how
         for how in (PAGE, *others[:2])
@@ -143,7 +143,7 @@ def test_only_what_is_asked_first_is_kept(place: Place):
     for order in ("top", "newest", "best"):
         thread.view(order=order)
         thread.corrections()
-    kinds = [found[0].kind for front in place.open().log.fronts(THREAD) if (found := fronts.unpack(THREAD, front.state))]
+    kinds = [found[0].kind for front in place.open().log.fronts(THREAD) if (found := fronts.unpack(front.state))]
     assert sorted(kinds) == ["corrections", "view"]
 
 
@@ -251,11 +251,9 @@ def test_a_front_that_says_something_else_is_told_of(place: Place):
     page = thread.view(**PAGE)
     log = thread._store.log
     [front] = log.fronts(THREAD)
-    found = fronts.unpack(THREAD, front.state)
+    found = fronts.unpack(front.state)
     assert found is not None
-    forged = fronts.pack(
-        THREAD, found[0], type(page)(**{name: getattr(page, name) for name in page.__struct_fields__} | {"left": 77})
-    )
+    forged = fronts.pack(found[0], type(page)(**{name: getattr(page, name) for name in page.__struct_fields__} | {"left": 77}))
     assert forged is not None
     log.store_front(THREAD, Snapshot(front.fingerprint, front.revision, forged))
     assert [damage.kind for damage in verify_store(log, Policy())] == ["front"]
