@@ -14,6 +14,7 @@ Law: whatever the order and the portions in which the facts come, the views are 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from heapq import merge
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -295,6 +296,13 @@ class DenseThread(Thread):
         columns, cells = self.columns, self._cells
         plain = (columns.id_of(rank) for rank, revision in enumerate(columns.revision) if revision)
         return chain(cells, (id for id in plain if id not in cells))
+
+    def newest(self, below: str | None = None) -> Iterator[str]:
+        """Yield what some fact is about; see `Thread.newest`. Complexity: O(c log c) for c in cells, and O(1) for each."""
+        columns, cells = self.columns, self._cells
+        last = len(columns) if below is None else columns.below(below)
+        plain = (columns.id_of(rank) for rank in range(last - 1, -1, -1) if columns.revision[rank])
+        return merge((id for id in plain if id not in cells), super().newest(below), reverse=True)
 
     def cells(self, target: str) -> Cells:
         """Return the cells of a target; those of a plain comment are made of the log's facts."""

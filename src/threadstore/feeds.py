@@ -20,12 +20,12 @@ from typing import Final
 
 import msgspec
 
-from threadstore.events import CommentEdited, CommentPosted, Event, is_redacted
+from threadstore.events import CommentEdited, CommentPosted, is_redacted
 from threadstore.ids import time_of
 from threadstore.lens import Lens
 from threadstore.logs.protocol import EventLog, Record
 from threadstore.standing import Standing
-from threadstore.stored import readable
+from threadstore.stored import find_readable, readable
 from threadstore.summaries import Line, Summed, line_of, older_lines
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView
@@ -101,7 +101,7 @@ class Feed:
     def _item(self, record: Record, line: Line) -> Iterator[FeedItem]:
         """Yield a comment, unless something of it can not be read."""
         posted = next((event for _, event in readable([record])), None)
-        text = posted if line.text == line.id else self._said(line.text)
+        text = posted if line.text == line.id else find_readable(self._log, line.text)
         if not isinstance(posted, CommentPosted) or not isinstance(text, CommentPosted | CommentEdited):
             return  # one of them is damaged
         if not is_redacted(text):  # else it has been erased in this very moment
@@ -137,13 +137,8 @@ class Feed:
         """Return whether this reader is shown the comment, or the notice of its spoiler."""
         if line.flags in ((), ("spoiler",)):
             return True
-        posted = self._said(line.id)
+        posted = find_readable(self._log, line.id)
         return isinstance(posted, CommentPosted) and self._lens.concealment(_standing(line, posted), posted) in (None, "spoiler")
-
-    def _said(self, id: str) -> Event | None:
-        """Return the event with this id, unless it is damaged."""
-        record = self._log.find(id)
-        return None if record is None else next((event for _, event in readable([record])), None)
 
     def _view(self, line: Line, posted: CommentPosted, text: CommentPosted | CommentEdited) -> CommentView:
         edit = text if text.id != posted.id else None

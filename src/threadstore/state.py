@@ -185,6 +185,11 @@ class State:
         """Yield all that some fact is about."""
         return iter(self._cells)
 
+    def newest(self, below: str | None = None) -> Iterator[str]:
+        """Yield what some fact is about, the largest id first, from *below* an id on; not the thread. Complexity: O(n log n)."""
+        ids = (target for target in self._cells if target and (below is None or target < below))
+        return iter(sorted(ids, reverse=True))
+
     def digest(self) -> str:
         """
         Return a hash (BLAKE2b, 128 bits, in hexadecimal) of the thread's state without its texts.

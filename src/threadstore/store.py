@@ -72,7 +72,7 @@ from threadstore.logs.sqlite import SqliteLog
 from threadstore.pages import check_bounds
 from threadstore.policy import Policy
 from threadstore.standing import erasure_of
-from threadstore.stored import By, Reveal, StoredThread, actor_of, readable
+from threadstore.stored import By, Reveal, StoredThread, actor_of, find_readable, readable
 from threadstore.streams import StreamOf
 from threadstore.summaries import Digest, Summed, fingerprint, read_summary
 from threadstore.thread import Thread
@@ -620,14 +620,9 @@ class ThreadStore:
         )
 
     def _line_of(self, key: str, summed: Summed) -> ThreadLine:
-        described = self._said(summed.described) if summed.described else None
+        described = find_readable(self.log, summed.described) if summed.described else None
         title, url = (described.title, described.url) if isinstance(described, ThreadDescribed) else ("", "")
         return ThreadLine(key, title, url, summed.counts, summed.locked, time_of(summed.latest), summed.waiting)
-
-    def _said(self, id: str) -> Event | None:
-        """Return the event with this id, unless it is damaged."""
-        record = self.log.find(id)
-        return next((event for _, event in readable([record])), None) if record is not None else None
 
     def _summed(self, keys: Sequence[str]) -> dict[str, Summed]:
         """Return what the summaries of these threads say; what is missing is made, and kept."""

@@ -29,7 +29,7 @@ from threadstore.policy import Policy
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
 
-__all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of", "readable"]
+__all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of", "find_readable", "readable"]
 
 T = TypeVar("T")
 
@@ -493,6 +493,12 @@ def readable(records: Iterable[Record]) -> Iterator[tuple[Record, Event]]:
         except (CorruptRecord, UpcastFailed):
             continue
         yield record, event
+
+
+def find_readable(log: EventLog, id: str) -> Event | None:
+    """Return the event with this id, unless it is damaged; errors as for `readable`."""
+    record = log.find(id)
+    return None if record is None else next((event for _, event in readable([record])), None)
 
 
 def actor_of(by: By) -> Actor | None:

@@ -14,8 +14,6 @@ Law: a digest that was told of each event is the digest of the thread.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from heapq import nlargest
 from itertools import islice
 from operator import itemgetter
 from typing import Final
@@ -38,8 +36,6 @@ __all__ = ["Digest", "Line", "Summed", "fingerprint", "line_of", "older_lines", 
 #: How many of the newest comments a summary tells of.
 LISTED: Final = 32
 _KEPT: Final = 2 * LISTED
-#: How many ids are looked at first for so many comments that are not gone.
-_LOOKED_AT: Final = 256
 #: Raised by hand when a summary says something else, or the fold changes in a way that its own fingerprint does not show.
 _FORM: Final = 1
 
@@ -160,10 +156,9 @@ def _line(outline: Outline, id: str) -> Line | None:
 
 
 def older_lines(thread: Outlined, rules: Rules, below: str, limit: int) -> list[Line]:
-    """Return how the newest comments below an id stand, save those that are gone. Complexity: O(n)."""
+    """Return how the newest comments below an id stand, save those that are gone. Complexity: that of `State.newest`."""
     outline = thread.outline(rules)
-    ids = sorted((id for id in thread.targets() if id and id < below), reverse=True)
-    return list(islice((line for id in ids if (line := _line(outline, id)) is not None), limit))
+    return list(islice((line for id in thread.newest(below) if (line := _line(outline, id)) is not None), limit))
 
 
 class Digest:
@@ -174,7 +169,7 @@ class Digest:
         thread: The thread; whoever lets an event into it tells of it by `note`.
         rules: Whose roles have effect.
 
-    Complexity: O(n) to make.
+    Complexity: that of `State.newest` to make.
     """
 
     def __init__(self, thread: Outlined, rules: Rules) -> None:
@@ -229,15 +224,10 @@ class Digest:
 
     def _list(self) -> None:
         """List the newest comments: more than are told of, so that few of those that go make it necessary to list them again."""
-        ids = [id for id in self._thread.targets() if id]
-        found = list(islice(self._lines_of(nlargest(_LOOKED_AT, ids)), _KEPT + 1))
-        if len(found) <= _KEPT and len(ids) > _LOOKED_AT:
-            found = list(islice(self._lines_of(sorted(ids, reverse=True)), _KEPT + 1))
+        lines = (line for line in map(self._line, self._thread.newest()) if line is not None)
+        found = list(islice(lines, _KEPT + 1))
         self._are_all = len(found) <= _KEPT
         self._lines = [_piece(line) for line in reversed(found[:_KEPT])]
-
-    def _lines_of(self, ids: Iterable[str]) -> Iterator[Line]:
-        return (line for line in map(self._line, ids) if line is not None)
 
     def _line(self, id: str) -> Line | None:
         return _line(self._thread.outline(self._rules), id)

@@ -347,6 +347,16 @@ def test_cells_are_made_of_the_log():
     assert sorted(thread.targets()) == sorted(set(plain.targets()) - {id_of(9)}) == [id_of(1), id_of(2), id_of(5), id_of(10)]
 
 
+@pytest.mark.parametrize("below", [None, 1, 3, 9, 20])
+def test_the_newest_come_first(below: int | None):
+    """What the columns hold and what has cells is listed together, down from an id; a placeholder has no facts."""
+    events = [*STORY, edited(9, 1), posted(11, to=10), removed(12, 2), posted(13), locked(14)]
+    thread, plain = read(events), fold(events)
+    bound = None if below is None else id_of(below)
+    wanted = sorted((id for id in set(plain.targets()) - {""} if bound is None or id < bound), reverse=True)
+    assert list(thread.newest(bound)) == list(plain.newest(bound)) == wanted
+
+
 def test_reactions_are_looked_up_one_by_one():
     """Those in columns and those in cells alike; of what is not here there are none."""
     thread = read([*STORY, removed(9, 5)])
