@@ -23,7 +23,7 @@ import threadstore
 from threadstore import Actor, Event, Policy, ThreadStore, ThreadStoreError, fold
 from threadstore.events import Erasure
 from threadstore.ids import make_id
-from threadstore.testing.places import keep_frozen
+from threadstore.testing.places import keep_front, keep_frozen
 
 ANN, BOB, MOD = Actor("u-ann", "Ann Lee"), Actor("u-bob", "Bob Park"), Actor("u-mod", "Mo", "moderator")
 KEYS = ("2023/05/03/drones", "2023/05/04/ships", "2023/05/05/snapshots")
@@ -105,12 +105,13 @@ class Sound(NamedTuple):
 
 @pytest.fixture
 def sound(swift: Path) -> Sound:
-    """Return a store of three threads with all that the tables can hold; the last thread has a snapshot."""
+    """Return a store of three threads with all that the tables can hold; the last thread has a snapshot and a front."""
     path, tick = swift / "sound.db", iter(range(1, 1_000))
     with threadstore.open(path, durability="off", now=lambda: EPOCH + next(tick)) as store:
         for key in KEYS:
             fill(store, key)
         keep_frozen(store.log, KEYS[2])
+        keep_front(store.log, KEYS[2])
         store.log.redact(KEYS[0], [Erasure(person="u-gone", before=make_id(EPOCH, 0, 0))])
         assert list(store.verify()) == []
         events, keys = list(store.export()), [record.thread for record in store.log.read_all()]
@@ -201,13 +202,16 @@ def test_each_column(sound: Sound, swift: Path, scale):
     of: dict[tuple[str, str], list[Byte]] = {}
     for byte in every_byte(sound.data, swift):
         of.setdefault((byte.table, byte.column), []).append(byte)
-    assert {table for table, _ in of} >= {"events", "threads", "erasures", "snapshots", "sqlite_sequence"}
-    of["snapshots", "margin"] = random.sample(of["snapshots", "margin"], 40)
+    assert {table for table, _ in of} >= {"events", "threads", "erasures", "snapshots", "fronts", "sqlite_sequence"}
+    for table in ("snapshots", "fronts"):
+        of[table, "margin"] = random.sample(of[table, "margin"], 40)
     if scale.is_long:
         chosen = [byte for places in of.values() for byte in places]
-    else:  # some of each column, and as many of the records
+    else:  # some of each column, of the records, and of the last events' places, whose loss no later event tells of
         chosen = [byte for places in of.values() for byte in random.sample(places, min(len(places), 9))]
         chosen += random.sample(of["events", "data"], 60)
+        ends = {event.thread: position for position, event in enumerate(sound.events, 1)}.values()
+        chosen += [byte for byte in of["events", "revision"] if byte.rowid in ends]
     for done, (table, column, rowid, value, index) in enumerate(chosen, 1):
         mask = random.choice([1 << random.randrange(8), 0xFF, random.randrange(1, 256)])
         what = (table, column, rowid, value, index, mask)

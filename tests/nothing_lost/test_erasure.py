@@ -23,7 +23,7 @@ import threadstore
 from threadstore import Actor, CommentView, StoredThread, TextQuote, ThreadStore, fold
 from threadstore.heads import name_hash
 from threadstore.ids import make_id
-from threadstore.testing.places import keep_frozen
+from threadstore.testing.places import keep_front, keep_frozen
 
 EPOCH = 1_700_000_000_000
 MOD = Actor("u-mod", "", "moderator")
@@ -47,6 +47,12 @@ MUTANTS = {
         "logs/sqlite.py",
         "        writer.execute(_DROP, (thread,))\n",
         "",
+    ),
+    "fronts are kept": (
+        "test_a_history[0]",
+        "logs/sqlite.py",
+        "        writer.execute(_DROP_FRONTS, (thread,))\n        absorbing",
+        "        absorbing",
     ),
     "what arrives later is stored with its words": (
         "test_an_older_backup",
@@ -318,7 +324,7 @@ def test_what_is_in_memory(world: World):
 
 
 class Wandering:
-    """Somebody who posts, answers, edits, reports, suggests, merges, keeps snapshots and erases, at random."""
+    """Somebody who posts, answers, edits, reports, suggests, merges, keeps snapshots and fronts, and erases, at random."""
 
     def __init__(self, world: World, random: Random) -> None:
         self.world, self.random = world, random
@@ -360,7 +366,9 @@ class Wandering:
         self.world.said(article, id, by, quote, suggestion)
 
     def snapshot(self) -> None:
-        keep_frozen(self.world.store.log, self.random.choice(THREADS))
+        key = self.random.choice(THREADS)
+        keep_frozen(self.world.store.log, key)
+        keep_front(self.world.store.log, key)
 
     def erase(self) -> None:
         for key, id, _ in self.some():

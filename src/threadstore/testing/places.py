@@ -1,6 +1,6 @@
 """
-Stores to test with: a wall clock that is set by hand, a place where a store can be opened again and again, and snapshots of small
-threads.
+Stores to test with: a wall clock that is set by hand, a place where a store can be opened again and again, and snapshots and
+fronts of small threads.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from threadstore import fronts
 from threadstore.dense import DenseThread
 from threadstore.frozen import fingerprint
 from threadstore.logs.memory import MemoryLog
@@ -19,9 +20,9 @@ from threadstore.store import ThreadStore
 from threadstore.streams import StreamOf
 from threadstore.testing.given import EPOCH
 
-__all__ = ["Place", "Wall", "frozen_of", "keep_frozen"]
+__all__ = ["Place", "Wall", "frozen_of", "keep_front", "keep_frozen"]
 
-_RULES: Final = Policy().rules
+_POLICY: Final = Policy()
 
 
 class Wall:
@@ -74,10 +75,10 @@ class Place:
 
 def frozen_of(log: EventLog, key: str) -> Snapshot | None:
     """Return the snapshot that a store with the default policy makes of a thread, however small; None where it makes none."""
-    thread = DenseThread(key, _RULES, StreamOf(log, key))
+    thread = DenseThread(key, _POLICY.rules, StreamOf(log, key))
     thread.read()
     state = thread.freeze() if thread.revision else None
-    return None if state is None else Snapshot(fingerprint(_RULES), Revision(thread.revision), state)
+    return None if state is None else Snapshot(fingerprint(_POLICY.rules), Revision(thread.revision), state)
 
 
 def keep_frozen(log: EventLog, key: str) -> None:
@@ -85,3 +86,14 @@ def keep_frozen(log: EventLog, key: str) -> None:
     snapshot = frozen_of(log, key)
     if snapshot is not None:
         log.store_snapshot(key, snapshot)
+
+
+def keep_front(log: EventLog, key: str) -> None:
+    """Keep the first page of a thread, however small, as a store with the default policy keeps it."""
+    thread = DenseThread(key, _POLICY.rules, StreamOf(log, key))
+    thread.read()
+    asked = fronts.question("view", {"limit": 50, "reveal": "all"})
+    assert asked is not None
+    state = fronts.pack(asked, fronts.ask(thread, asked, _POLICY))
+    if thread.revision and state is not None:
+        log.store_front(key, Snapshot(fronts.fingerprint(_POLICY.rules, asked), Revision(thread.revision), state))
