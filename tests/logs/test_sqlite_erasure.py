@@ -128,13 +128,14 @@ def test_a_row_may_grow(tmp_path: Path, opened: Open):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, seed: int):
+def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch, seed: int):
     """
     Appends, erasures, snapshots and fronts of all sizes in any order leave no erased text anywhere.
 
     With rows that shrink, `secure_delete` leaves copies of moved neighbours in the slack of pages, in about one history of 500.
     """
     random = Random(seed)
+    monkeypatch.setattr("threadstore.logs._sqlite_derived.PART", random.choice([500, 4_000, 100_000]))
     log = opened()
     least, most = random.choice([(1, 40), (30, 140), (60, 200), (100, 390), (1, 400)])
     live: set[int] = set()

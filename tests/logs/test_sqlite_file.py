@@ -268,11 +268,11 @@ def test_a_newer_schema_is_not_touched(tmp_path: Path, opened: Open):
 
 
 def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, opened: Open):
-    """A file of the first schema is given the table that it lacks, and its header the new number; its dump is known as well."""
+    """A file of the first schema is given the tables that it lacks, and its header the new number; its dump is known as well."""
     log = opened()
     log.append("t", posts(1))
     log.close()
-    foreign(tmp_path / "log.db", "DROP TABLE fronts", "PRAGMA user_version = 1")
+    foreign(tmp_path / "log.db", "DROP TABLE fronts", "DROP TABLE snapshot_parts", "PRAGMA user_version = 1")
     with raw(tmp_path / "log.db") as source, raw(tmp_path / "restored.db") as restored:
         restored.executescript("\n".join(source.iterdump()))
     for name in ("log.db", "restored.db"):

@@ -28,12 +28,13 @@ def post(number: int, thread: str = "t", body: str = "words") -> CommentPosted:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """Return a connection of another program to a log of two threads with an erasure, a snapshot, a front and a blank record."""
     with closing(SqliteLog.open(tmp_path / "log.db", durability="off")) as log:
         log.append("t", [post(1), post(2), post(3)])
         log.append("u", [post(4, "u")])
         log.redact("t", [Erasure(comment=make_id(2, 0, 0)), Erasure(person="u-bob", before=make_id(3, 0, 0))])
+        monkeypatch.setattr("threadstore.logs._sqlite_derived.PART", 2)
         log.store_snapshot("u", Snapshot("fold", Revision(1), b"state"))
         log.store_front("u", Snapshot("page", Revision(1), b"words"))
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as connection:
@@ -61,6 +62,7 @@ COLUMNS = [
     *(("threads", column) for column in ("id", "key", "revision")),
     *(("erasures", column) for column in ("thread", "comment", "person", "before", "shown", "crc")),
     *((table, column) for table in ("snapshots", "fronts") for column in ("thread", "fingerprint", "revision", "crc", "state")),
+    *(("snapshot_parts", column) for column in ("thread", "fingerprint", "revision", "state")),
 ]
 
 

@@ -86,6 +86,15 @@ _TABLES: Final[Mapping[str, str]] = {
         margin BLOB NOT NULL,
         state BLOB NOT NULL
     ) STRICT""",
+    "snapshot_parts": """(
+        thread TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        part INTEGER NOT NULL,
+        margin BLOB NOT NULL,
+        state BLOB NOT NULL,
+        PRIMARY KEY (thread, fingerprint, revision, part)
+    ) STRICT""",
     "fronts": """(
         thread TEXT NOT NULL,
         fingerprint TEXT NOT NULL,

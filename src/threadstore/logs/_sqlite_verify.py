@@ -38,6 +38,9 @@ _SUMMARIES: Final = """
     SELECT coalesce(CAST(key AS BLOB), x''), coalesce(CAST(s.revision AS INTEGER), 0), CAST(waiting AS BLOB),
         CAST(fingerprint AS BLOB), CAST(state AS BLOB), crc, latest IS (SELECT max(id) FROM events WHERE thread = t.id)
     FROM threads AS t LEFT JOIN summaries AS s ON s.thread = t.id ORDER BY t.id"""
+_PARTS: Final = f"""
+    SELECT CAST(state AS BLOB), margin = zeroblob({PAGE_SIZE}) FROM snapshot_parts
+    WHERE thread = CAST(? AS TEXT) AND fingerprint = CAST(? AS TEXT) AND revision = ? ORDER BY part"""
 _STATES: Final = f"""
     SELECT coalesce(CAST(thread AS BLOB), x''), CAST(fingerprint AS BLOB), revision, CAST(state AS BLOB), crc,
         margin = zeroblob({PAGE_SIZE})
@@ -62,8 +65,10 @@ def verify(connection: sqlite3.Connection) -> Iterator[Damage]:
         if are_sound:
             yield from verify_acts(connection)
         for table, what in (("snapshots", "snapshot"), ("fronts", "front")):
-            for thread, *fields, crc, has_margin in connection.execute(_STATES + table):
-                if crc != checksum(thread, *fields) or not has_margin:
+            for thread, *name, state, crc, has_margin in connection.execute(_STATES + table):
+                parts = connection.execute(_PARTS, (thread, *name)).fetchall() if table == "snapshots" else []
+                states, margins = zip(*parts, (state, has_margin), strict=True)
+                if crc != checksum(thread, *name, b"".join(states)) or not all(margins):
                     yield Damage("checksum", None, _text(thread), f"the {what} does not match its checksum")
         for key, *fields, crc, has_latest in connection.execute(_SUMMARIES):
             if crc != checksum(*fields):

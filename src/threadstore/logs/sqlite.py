@@ -46,9 +46,9 @@ from threadstore.events import Erasure, Event, is_redacted, redact
 from threadstore.heads import KIND, OTHER, POST, SIZE, Heads, are_sound, has_repeats, head
 from threadstore.ids import from_bytes, is_id, to_bytes
 from threadstore.logs import _sqlite_acts as acts
+from threadstore.logs import _sqlite_derived as derived
 from threadstore.logs._sqlite_database import Database
 from threadstore.logs._sqlite_schema import (
-    PAGE_SIZE,
     checksum,
     event_checksum,
     filled,
@@ -61,7 +61,6 @@ from threadstore.logs._sqlite_verify import verify
 from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.logs.protocol import (
     ANY,
-    MAX_FRONTS,
     Append,
     Appended,
     Damage,
@@ -146,7 +145,6 @@ _HELD: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision > ? ORDER BY e.revision LIMIT ?"""
 _REWRITE: Final = "UPDATE events SET head = ?, crc = ?, data = ? WHERE position = ?"
-_SHOWN: Final = "SELECT coalesce(max(shown), 0) FROM erasures WHERE thread = ?"
 
 # --- summaries: the first keeps one, the second notes that there is something newer
 _SUM: Final = """
@@ -174,21 +172,6 @@ _WAITING: Final = """
 _NO_SUMMARY: Final = checksum(0, b"", "", b"")
 #: Above every id.
 _BEYOND: Final = b"\xff" * 17
-
-# --- snapshots
-_LOAD: Final = "SELECT CAST(fingerprint AS BLOB), revision, crc, state FROM snapshots WHERE thread = ?"
-_STORE: Final = f"""
-    INSERT OR REPLACE INTO snapshots (thread, fingerprint, revision, crc, margin, state)
-    VALUES (?, ?, ?, ?, zeroblob({PAGE_SIZE}), ?)"""
-_DROP: Final = "DELETE FROM snapshots WHERE thread = ?"
-_FRONTS: Final = """
-    SELECT CAST(fingerprint AS BLOB), revision, crc, state FROM fronts
-    WHERE thread = ?1 AND fingerprint = coalesce(?2, fingerprint)"""
-_FORMER_FRONTS: Final = "SELECT fingerprint, revision FROM fronts WHERE thread = ?"
-_STORE_FRONT: Final = f"""
-    INSERT OR REPLACE INTO fronts (thread, fingerprint, revision, crc, margin, state)
-    VALUES (?, ?, ?, ?, zeroblob({PAGE_SIZE}), ?)"""
-_DROP_FRONTS: Final = "DELETE FROM fronts WHERE thread = ?"
 
 Row = tuple[Any, ...]
 
@@ -331,8 +314,7 @@ class SqliteLog(EventLog):
         self._database.note_erasure(last_erasure(writer), is_urgent=True)
         if not fresh:
             return 0
-        writer.execute(_DROP, (thread,))
-        writer.execute(_DROP_FRONTS, (thread,))
+        derived.drop(writer, thread)
         absorbing, mark, after, changed = Erasures(fresh), seed(thread.encode()), 0, 0
         while rows := writer.execute(_HELD, (thread, after, _CHUNK)).fetchall():
             rows, after = _in_order(rows, 1, after)
@@ -526,38 +508,22 @@ class SqliteLog(EventLog):
     def load_snapshot(self, thread: str, fingerprint: str) -> Snapshot | None:
         """Load as the protocol says; one that is damaged is none."""
         with self._database.reading() as reader:
-            snapshot = _snapshot(reader, thread)
+            snapshot = derived.load(reader, thread)
         return snapshot if snapshot and snapshot.fingerprint == fingerprint else None
 
     def store_snapshot(self, thread: str, snapshot: Snapshot) -> None:
-        """Store as the protocol says."""
-        with self._database.writing() as writer:
-            former = _snapshot(writer, thread)
-            if former and former.fingerprint == snapshot.fingerprint and former.revision > snapshot.revision:
-                return
-            [shown] = writer.execute(_SHOWN, (thread,)).fetchone()
-            if snapshot.revision >= shown:
-                crc = checksum(thread, snapshot.fingerprint, snapshot.revision, snapshot.state)
-                writer.execute(_STORE, (thread, snapshot.fingerprint, snapshot.revision, crc, snapshot.state))
+        """Store as the protocol says, in portions that let others write in between."""
+        derived.store(self._database, thread, snapshot)
 
     def fronts(self, thread: str, fingerprint: str | None = None) -> Sequence[Snapshot]:
         """Return fronts as the protocol says. Complexity: O(fronts asked for)."""
         with self._database.reading() as reader:
-            rows = reader.execute(_FRONTS, (thread, fingerprint)).fetchall()
-        return [front for row in rows if (front := _sound_snapshot(thread, row))]
+            return derived.fronts(reader, thread, fingerprint)
 
     def store_front(self, thread: str, front: Snapshot) -> None:
         """Store as the protocol says. Complexity: O(front), and O(1) for each other front of the thread."""
         with self._database.writing() as writer:
-            former = dict(writer.execute(_FORMER_FRONTS, (thread,)).fetchall())
-            [shown] = writer.execute(_SHOWN, (thread,)).fetchone()
-            if front.revision < max((shown, *former.values())):
-                return
-            former.pop(front.fingerprint, None)
-            if len(former) >= MAX_FRONTS or any(revision < front.revision for revision in former.values()):
-                writer.execute(_DROP_FRONTS, (thread,))
-            crc = checksum(thread, front.fingerprint, front.revision, front.state)
-            writer.execute(_STORE_FRONT, (thread, front.fingerprint, front.revision, crc, front.state))
+            derived.store_front(writer, thread, front)
 
     # --- summaries ------------------------------------------------------------------------------------------------------------
 
@@ -808,15 +774,3 @@ def _summary(row: Sequence[Any]) -> Summary | None:
     if crc != checksum(revision, waiting, fingerprint, state):
         return None
     return Summary(fingerprint, revision, from_bytes(waiting) if waiting else "", state)
-
-
-def _snapshot(connection: sqlite3.Connection, thread: str) -> Snapshot | None:
-    row = connection.execute(_LOAD, (thread,)).fetchone()
-    return None if row is None else _sound_snapshot(thread, row)
-
-
-def _sound_snapshot(thread: str, row: Row) -> Snapshot | None:
-    fingerprint, revision, crc, state = row
-    if crc != checksum(thread, fingerprint, revision, state):
-        return None
-    return Snapshot(fingerprint.decode(), revision, state)
