@@ -378,8 +378,8 @@ MUTANTS = (
         "a batch that fails is half there",
         3,
         "logs/sqlite.py",
-        "        with self._database.writing() as writer:\n            positions = _known(writer, facts)",
-        "        first, *_ = facts.values()\n        with self._database.writing() as writer:\n            _insert(writer, [first], {thread: self._standing(writer, thread)})\n        with self._database.writing() as writer:\n            positions = _known(writer, facts)",
+        "            is_lone = len(events) == 1",
+        "            first, *_ = facts.values()\n            if not _known(writer, {first.id: first}):\n                _insert(writer, [first], {thread: self._standing(writer, thread)}, {thread: None})\n        with self._database.writing() as writer:\n            is_lone = len(events) == 1",
     ),
 )
 

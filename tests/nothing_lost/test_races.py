@@ -353,8 +353,8 @@ MUTANTS = (
         "a subscriber saw position",
         "logs/sqlite.py",
         {
-            "        with self._database.writing() as writer:\n            positions = _known(writer, facts)\n": (
-                f"{_RESERVE}        with self._database.writing() as writer:\n            positions = _known(writer, facts)\n"
+            "            return Appended((), 0, self.revision(thread))\n": (
+                f"            return Appended((), 0, self.revision(thread))\n{_RESERVE}"
             ),
             "_insert(writer, new, {thread: standing}": (
                 "_insert(writer, new, {thread: standing._replace(position=self.reserved.pop(get_ident()))}"

@@ -25,11 +25,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Condition, Lock
+from types import TracebackType
 from typing import Final
 from weakref import WeakSet
 
 from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnavailable, ThreadStoreError
 from threadstore.logs import _sqlite_schema as schema
+from threadstore.logs._sqlite_standings import Mark
 
 __all__ = ["Database"]
 
@@ -79,11 +81,12 @@ class Database:
         self._writing = Lock()
         self._pooling = Lock()
         self._returned = Condition(self._pooling)
+        self._begun = 0  # transactions of this process, and those that failed once more
         self._lent = 0
         self._idle: list[sqlite3.Connection] = []
         self._closed = True
         self._is_forking = self._is_resting = False
-        with self._writing, _translated(self.target):
+        with self._writing, _Translated(self.target):
             with _forking:
                 _open.add(self)
             if os.path.exists(path):
@@ -163,7 +166,7 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection for reading. Each statement sees one state; a transaction makes it one for several."""
         self.check_open()
-        with _translated(self.target):
+        with _Translated(self.target):
             connection = self._take()
             try:
                 yield connection
@@ -200,8 +203,9 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend the writing connection, in a transaction that is committed at the end and rolled back on any error."""
         self.check_open()
-        with self._writing, _translated(self.target):
+        with self._writing, _Translated(self.target):
             self.check_open()
+            self._begun += 1
             self._wake()
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
@@ -209,11 +213,28 @@ class Database:
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
+                self._begun += 1
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 self._erased = self._scrubbed  # the number may be given again
                 raise
             self._scrub()
+
+    def mark(self) -> Mark | None:
+        """Name the state of the file: as soon as anybody writes it has another mark. None while this process writes."""
+        self.check_open()
+        if not self._writing.acquire(blocking=False):
+            return None
+        try:
+            return None if self._closed or self._is_resting else self.mark_in_transaction()
+        except sqlite3.Error:
+            return None  # whoever reads on is told
+        finally:
+            self._writing.release()
+
+    def mark_in_transaction(self) -> Mark:
+        """Name the state of the file for whoever is writing: the one that it will have."""
+        return self._begun, self._writer.execute("PRAGMA data_version").fetchone()[0]
 
     def note_erasure(self, last: int, *, is_urgent: bool = False) -> None:
         """
@@ -251,7 +272,7 @@ class Database:
         except OSError as error:
             raise StoreUnavailable(path, f"the backup can not be made there ({error.strerror})") from error
         try:
-            with self.reading() as source, _translated(path), closing(sqlite3.connect(path)) as copy:
+            with self.reading() as source, _Translated(path), closing(sqlite3.connect(path)) as copy:
                 source.backup(copy)  # in one step, so that no writer makes it start anew
         except BaseException:
             os.unlink(path)
@@ -272,7 +293,7 @@ class Database:
                 idle, self._idle = self._idle, []
             for connection in idle:
                 connection.close()
-            with _translated(self.target):
+            with _Translated(self.target):
                 try:
                     if self.scrub_wait is not None:
                         self._wake()
@@ -305,6 +326,7 @@ class Database:
         if self._closed:
             return
         self._is_resting = True
+        self._begun += 1  # the next connection counts the versions of the data anew
         with suppress(sqlite3.Error):
             while self._idle:
                 self._idle.pop().close()
@@ -365,13 +387,19 @@ def _in_child() -> None:
 getattr(os, "register_at_fork", dict)(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
-@contextmanager
-def _translated(target: str) -> Iterator[None]:
-    """Raise SQLite's errors as the library's."""
-    try:
-        yield
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter if SQLite quotes bytes that are no text
-        raise _translation(target, error) from error
+class _Translated:
+    """Raises SQLite's errors as the library's; a class, since each read and each write enters it."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):  # the latter if SQLite quotes bytes that are no text
+            raise _translation(self._target, error) from error
 
 
 _READ_ONLY: Final = "the file or its directory is read-only"

@@ -35,8 +35,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from itertools import islice
-from typing import Any, Final, NamedTuple, Self
+from itertools import chain, islice
+from typing import Any, Final, Self
 
 from msgspec.structs import replace
 
@@ -57,6 +57,7 @@ from threadstore.logs._sqlite_schema import (
     seed,
     unfilled,
 )
+from threadstore.logs._sqlite_standings import Standing, Standings
 from threadstore.logs._sqlite_verify import verify
 from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.logs.protocol import (
@@ -176,24 +177,12 @@ _BEYOND: Final = b"\xff" * 17
 Row = tuple[Any, ...]
 
 
-class _Standing(NamedTuple):
-    """
-    What an append finds: the last position given, the thread's number if it has one, its revision, whether something was erased
-    from it, and the log's last erasure.
-    """
-
-    position: int
-    thread: int | None
-    revision: int
-    erased: bool
-    erasure: int
-
-
 class SqliteLog(EventLog):
     """An `EventLog` in a SQLite file. Threads may share it, and processes may open the file, each for itself."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._standings = Standings()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, durability: str = "full") -> Self:
@@ -232,10 +221,34 @@ class SqliteLog(EventLog):
         if not facts and not erasures:
             return Appended((), 0, self.revision(thread))
         with self._database.writing() as writer:
+            self._standings.carry_on(self._database.mark_in_transaction())
+            is_lone = len(events) == 1 and expected is ANY and not erasures
+            if is_lone and (appended := self._append_next(writer, thread, events[0], summary)) is not None:
+                return appended
             positions = _known(writer, facts)
             new = [event for id, event in facts.items() if id not in positions]
             added, revision = self._add(writer, thread, new, expected, erasures, summary if len(new) == len(events) else None)
         return _appended(events, positions | added, len(new), revision)
+
+    def _append_next(self, writer: sqlite3.Connection, thread: str, event: Event, summary: Summary | None) -> Appended | None:
+        """
+        Append what a post comes to: one event, to a thread whose standing is remembered; return None where that is not so.
+
+        That nobody has the event already is not asked, but left to the table to refuse.
+        """
+        standing = self._standings.of(thread)
+        if standing is None or standing.thread is None or standing.erased:
+            return None
+        number = standing.thread
+        position, _, revision, *_ = after = standing.behind(1)
+        try:
+            writer.execute(_INSERT, _row(event, position, number, revision, seed(thread.encode())))
+        except sqlite3.IntegrityError:
+            return None
+        writer.execute(_COUNT, (revision, number))
+        _sum_up(writer, number, revision, event.id, summary)
+        self._standings.note(thread, after)
+        return Appended((Position(position),), 1, Revision(revision))
 
     def append_all(self, appends: Sequence[Append]) -> Sequence[Appended | ThreadStoreError | None]:
         """
@@ -246,6 +259,7 @@ class SqliteLog(EventLog):
         """
         together = [event for append in appends for event in append.events]
         with self._database.writing() as writer:
+            self._standings.carry_on(self._database.mark_in_transaction())
             if not _are_new(writer, appends):
                 return self._append_each(writer, appends)
             standings = {append.thread: self._standing(writer, append.thread) for append in appends}
@@ -253,6 +267,8 @@ class SqliteLog(EventLog):
                 together = [redact(event) if _is_absorbed(writer, event) else event for event in together]
             summaries = {append.thread: append.summary for append in appends if append.events}
             positions = _insert(writer, together, standings, summaries) if together else {}
+            for thread, several in Counter(event.thread for event in together).items():
+                self._standings.note(thread, standings[thread].behind(several, len(together)))
         answers, revisions = [], {thread: standing.revision for thread, standing in standings.items()}
         for thread, events, _ in appends:
             revisions[thread] += len(events)
@@ -296,11 +312,17 @@ class SqliteLog(EventLog):
         if new and (standing.erased or erasures):
             new = [redact(event) if _is_absorbed(writer, event) else event for event in new]
         positions = _insert(writer, new, {thread: standing}, {thread: summary}) if new else {}
+        if erasures:
+            self._standings.forget()
+        else:
+            self._standings.note(thread, standing.behind(len(new)))
         return positions, Revision(standing.revision + len(new))
 
-    def _standing(self, writer: sqlite3.Connection, thread: str) -> _Standing:
-        standing = _Standing(*writer.execute(_STANDING, (thread, thread, thread)).fetchone())
-        self._database.note_erasure(standing.erasure)
+    def _standing(self, writer: sqlite3.Connection, thread: str) -> Standing:
+        standing = self._standings.of(thread)
+        if standing is None:
+            standing = Standing(*writer.execute(_STANDING, (thread, thread, thread)).fetchone())
+            self._database.note_erasure(standing.erasure)
         return standing
 
     def redact(self, thread: str, erasures: Sequence[Erasure]) -> int:
@@ -327,8 +349,15 @@ class SqliteLog(EventLog):
 
     def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
-        rows = self._rows(_READ, (thread,), 1, check_place(after), END, lambda: self.revision(thread))
-        return _records_of(thread, rows)
+        place, mark = check_place(after), self._database.mark()
+        if mark is not None and self._standings.end(thread) == (place, mark):
+            return iter(())
+        rows = self._rows(_READ, (thread,), 1, place, END, lambda: self.revision(thread))
+        if (first := next(rows, None)) is not None:
+            return _records_of(thread, chain([first], rows))
+        if mark is not None:
+            self._standings.note_end(thread, place, mark)
+        return iter(())
 
     def heads(self, thread: str, *, after: int = 0) -> Heads:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
@@ -684,35 +713,46 @@ def _are_new(writer: sqlite3.Connection, appends: Iterable[Append]) -> bool:
 def _insert(
     writer: sqlite3.Connection,
     events: Sequence[Event],
-    standings: Mapping[str, _Standing],
+    standings: Mapping[str, Standing],
     summaries: Mapping[str, Summary | None],
 ) -> dict[str, Position]:
     """Store *events* behind what is there, in the order given, with the summaries that will be true; return their positions."""
-    streams: dict[str, tuple[int | None, int, Iterator[int]]] = {}
-    latest: dict[str, str] = {}
+    of_threads: dict[str, list[str]] = {}
     for event in events:
-        latest[event.thread] = max(event.id, latest.get(event.thread, ""))
-    for thread, new in Counter(event.thread for event in events).items():
-        number, revision = standings[thread].thread, standings[thread].revision
+        of_threads.setdefault(event.thread, []).append(event.id)
+    streams: dict[str, tuple[int, int, Iterator[int]]] = {}
+    for thread, ids in of_threads.items():
+        _, number, revision, *_ = standings[thread]
+        last = revision + len(ids)
         if number is None:
-            number = writer.execute(_BEGIN, (revision + new, thread)).lastrowid
+            number = writer.execute(_BEGIN, (last, thread)).lastrowid
+            assert number is not None
         else:
-            writer.execute(_COUNT, (revision + new, number))
-        summary = summaries[thread]
-        if summary is not None and summary.revision == revision + new:
-            writer.execute(_SUM, (number, to_bytes(latest[thread]), *_summed(summary)))
-        else:
-            writer.execute(_OUTDATE, (number, to_bytes(latest[thread]), _NO_SUMMARY))
-        streams[thread] = number, seed(thread.encode()), iter(range(revision + 1, revision + new + 1))
+            writer.execute(_COUNT, (last, number))
+        _sum_up(writer, number, last, max(ids), summaries[thread])
+        streams[thread] = number, seed(thread.encode()), iter(range(revision + 1, last + 1))
     rows, positions = [], {}
     for position, event in enumerate(events, 1 + max(standing.position for standing in standings.values())):
         number, mark, revisions = streams[event.thread]
-        revision, data = next(revisions), encode(event)
-        crc = event_checksum(mark, position, revision, data)
-        rows.append((position, number, revision, to_bytes(event.id), head(event), crc, data))
+        rows.append(_row(event, position, number, next(revisions), mark))
         positions[event.id] = Position(position)
     writer.executemany(_INSERT, rows)
     return positions
+
+
+def _sum_up(writer: sqlite3.Connection, number: int, revision: int, latest: str, summary: Summary | None) -> None:
+    """Note the largest id of what brings a thread to its new *revision*, and keep its summary if that will be true."""
+    if summary is not None and summary.revision == revision:
+        writer.execute(_SUM, (number, to_bytes(latest), *_summed(summary)))
+    else:
+        writer.execute(_OUTDATE, (number, to_bytes(latest), _NO_SUMMARY))
+
+
+def _row(event: Event, position: int, number: int, revision: int, mark: int) -> Row:
+    """Return the row of an event in the thread with this *number*; *mark* is what the thread's checksums begin with."""
+    data = encode(event)
+    crc = event_checksum(mark, position, revision, data)
+    return position, number, revision, to_bytes(event.id), head(event), crc, data
 
 
 def _remember(writer: sqlite3.Connection, thread: str, erasure: Erasure, shown: int) -> bool:
