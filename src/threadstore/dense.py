@@ -19,7 +19,7 @@ from itertools import chain
 from typing import Any, Final, Protocol
 
 from threadstore.codec import encode, glance, shared_actor
-from threadstore.columns import Columns
+from threadstore.columns import TOP, Columns
 from threadstore.dense_lens import DenseLens
 from threadstore.dense_outline import DenseOutline
 from threadstore.events import Actor, CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
@@ -409,13 +409,13 @@ class DenseThread(Thread):
             return False
         if actor is not None and id < outline.horizons.get(actor.id, ""):
             return False
-        parent = None
+        above = TOP
         if event.parent is not None:
             rank = self.columns.find(event.parent) if event.parent < id else None
-            parent = None if rank is None else outline.place(rank)
-            if parent is None or not parent.live:
+            if rank is None or not outline.is_live(rank):
                 return False
-        outline.add_plain(event, parent, number, 0 if actor is None else name_hash(actor.name))
+            above = rank
+        outline.add_plain(event, above, number, 0 if actor is None else name_hash(actor.name))
         self._last_post = id
         self._note(id)
         return True
@@ -443,7 +443,7 @@ class DenseThread(Thread):
 
     def outline(self, rules: Rules) -> Outline:
         """Return what is derived from the thread under *rules*. Complexity: O(1) under those that it was made for."""
-        if rules == self._rules:
+        if rules is self._rules or rules == self._rules:
             return self._dense
         if self._others is None or self._others[0] != self.changes:
             self._others = self.changes, Thread.of(self.facts(), key=self.key)

@@ -169,7 +169,7 @@ class DenseOutline(Outline):
         self._posts_by: dict[int, tuple[int, int]] | None = None
         self._before_by = array("i")
         super().__init__(thread, columns.rules)
-        self.names: Names = DenseNames(self)
+        self.names: DenseNames = DenseNames(self)
         missing = sum(1 for revision in columns.revision if not revision) if 0 in columns.revision else 0
         self._places["total"] = len(columns) - missing
         self._top_level = len(columns.tops) - missing
@@ -211,8 +211,8 @@ class DenseOutline(Outline):
         return None if edits is None else self._thread.at(edits[-1])
 
     def is_untouched(self, id: str) -> bool:
-        """Return whether a comment is plain; see `Outline.is_untouched`. Complexity: O(log n)."""
-        return id not in self._nodes and self.columns.comment(id) is not None
+        """Return whether a comment is plain, and not edited; see `Outline.is_untouched`. Complexity: O(log n)."""
+        return id not in self._nodes and (rank := self.columns.comment(id)) is not None and rank not in self.columns.edits
 
     def is_new(self, id: str) -> bool:
         """Return whether neither a comment nor a placeholder with this id is kept."""
@@ -309,18 +309,22 @@ class DenseOutline(Outline):
         for id in self._corrections:
             self._rejudge(id)
 
-    def add_plain(self, event: CommentPosted, parent: Node | None, revision: int, name: int) -> None:
-        """Take in a plain comment with an id above all others, under a comment that is here or at the top. Complexity: O(1)."""
+    def is_live(self, rank: int) -> bool:
+        """Return whether the public sees the comment or any below it. Complexity: O(1)."""
+        kept = self.kept_ranks.get(rank)
+        return kept.live if kept is not None else self.columns.revision[rank] > 0 or self.columns.kid_count(rank) > 0
+
+    def add_plain(self, event: CommentPosted, above: int, revision: int, name: int) -> None:
+        """Take in a plain comment with an id above all others, under the one of a rank or at the top. Complexity: O(1)."""
         columns = self.columns
-        above = parent.rank if isinstance(parent, Place) else TOP
         actor = None if event.actor is None else event.actor.id
         rank = columns.add(event.id, above, actor, name, revision)
-        if parent is None:
+        if above == TOP:
             self._top_level += 1
             for runs in self._runs.values():
                 runs.note(rank)
             self._note_score(rank)
-        elif isinstance(parent, Place) and not parent.kept:
+        elif (parent := self.kept_ranks.get(above)) is None:
             columns.add_kid(above, rank)
             self.views.pop(above, None)
         else:
@@ -330,10 +334,11 @@ class DenseOutline(Outline):
         for runs in self._flat_runs.values():
             runs.note(rank)
         self._flat_hot = None
-        self._note_author(rank, columns.number(actor))
+        if self._posts_by is not None:
+            self._note_author(self._posts_by, rank, columns.number(actor))
         self._note_plain_activity(rank, above, event.id)
         if event.actor is not None:
-            self.names.add(event.id, event.actor)
+            self.names.add_plain(event.id, event.actor)
 
     def react(self, rank: int, event: ReactionGiven | ReactionWithdrawn, revision: int, former: int | None) -> None:
         """
@@ -371,15 +376,14 @@ class DenseOutline(Outline):
         if self._posts_by is None:
             self._posts_by = {}
             for rank, (speaker, revision) in enumerate(zip(self.columns.speaker, self.columns.revision, strict=True)):
-                self._note_author(rank, self.columns.author(speaker) if revision else TOP)
+                self._note_author(self._posts_by, rank, self.columns.author(speaker) if revision else TOP)
         number = self.columns.known(actor)
         return (TOP, 0) if number is None else self._posts_by.get(number, (TOP, 0))
 
-    def _note_author(self, rank: int, number: int) -> None:
-        if self._posts_by is not None:
-            last, count = self._posts_by.get(number, (TOP, 0))
-            self._before_by.append(last)
-            self._posts_by[number] = rank, count + 1
+    def _note_author(self, posts_by: dict[int, tuple[int, int]], rank: int, number: int) -> None:
+        last, count = posts_by.get(number, (TOP, 0))
+        self._before_by.append(last)
+        posts_by[number] = rank, count + 1
 
     # --- orders ---------------------------------------------------------------------------------------------------------------
 
@@ -637,7 +641,12 @@ class DenseNames(Names):
         """Note that the comment *id* was written by *actor*; what the columns tell anyhow is not noted again."""
         if self._outline.columns.comment(id) is None:
             super().add(id, actor)
-        elif self._is_read and actor is not None and actor.name.strip():
+        elif actor is not None:
+            self.add_plain(id, actor)
+
+    def add_plain(self, id: str, actor: Actor) -> None:
+        """Note that a comment of the columns was written by *actor*, unless they are still to be asked."""
+        if self._is_read and actor.name.strip():
             self.tell(actor, id)
 
     def discard(self, id: str) -> None:

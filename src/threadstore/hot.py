@@ -103,19 +103,15 @@ class HotThreads:
 
         Complexity: O(1), and O(1) for each thread that is let go.
         """
-        with self.keep(key) as hot, hot.lock:
-            yield hot
-
-    @contextmanager
-    def keep(self, key: str) -> Iterator[Hot]:
-        """Keep the thread called *key* in memory meanwhile; whoever looks at it takes its lock."""
-        hot = self._take(key)
+        hot = self.take(key)
         try:
-            yield hot
+            with hot.lock:
+                yield hot
         finally:
-            self._give_back(hot)
+            self.give_back(hot)
 
-    def _take(self, key: str) -> Hot:
+    def take(self, key: str) -> Hot:
+        """Keep the thread called *key* in memory until it is given back; whoever looks at it takes its lock."""
         with self._lock:
             hot = self._hot.get(key)
             if hot is None:
@@ -124,7 +120,8 @@ class HotThreads:
             self._hot.move_to_end(key)
             return hot
 
-    def _give_back(self, hot: Hot) -> None:
+    def give_back(self, hot: Hot) -> None:
+        """Let go of what was taken. Complexity: as for `lend`."""
         with self._lock:
             hot.users -= 1
             size = hot.size

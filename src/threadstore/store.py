@@ -391,7 +391,8 @@ class ThreadStore:
 
     def _execute(self, command: c.Command) -> str:
         """Execute *command*; raise `Overtaken` if it was decided on what could not be stored."""
-        with self._hot.keep(command.thread) as hot:
+        hot = self._hot.take(command.thread)
+        try:
             with hot.lock:
                 self._settle(hot)
                 self._catch_up(hot)
@@ -407,6 +408,8 @@ class ThreadStore:
                 # Another process may have made the same request since, and have filled in what it left open otherwise.
                 if command.id is None or not self._was_made(command, command.id):
                     raise
+        finally:
+            self._hot.give_back(hot)
         self._spread_news()
         return id
 
@@ -501,8 +504,8 @@ class ThreadStore:
             return self._clock.mint(after=after)
 
     def _erasures(self, events: Iterable[Event]) -> list[Erasure]:
-        found = (erasure_of(event, self.policy.rules) for event in events)
-        return [erasure for erasure in found if erasure is not None]
+        rules = self.policy.rules
+        return [erasure for event in events if (erasure := erasure_of(event, rules)) is not None]
 
     def _spread_news(self) -> None:
         with self._news:

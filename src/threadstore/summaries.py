@@ -131,6 +131,7 @@ def read_summary(state: bytes) -> Summed | None:
 
 
 _Piece = tuple[str, bytes, tuple[bytes, int] | None]
+_id_of, _bytes_of, _mark_of = itemgetter(0), itemgetter(1), itemgetter(2)
 
 
 def _piece(line: Line) -> _Piece:
@@ -148,6 +149,8 @@ def line_of(thread: Outlined, rules: Rules, id: str) -> Line | None:
 
 def _line(outline: Outline, id: str) -> Line | None:
     """Return how a comment stands, or None if it is gone, or none."""
+    if outline.is_untouched(id):
+        return Line(id, id)
     node = outline.comment(id)
     standing = None if node is None else node.standing
     if standing is None or not _GONE.isdisjoint(standing.flags):
@@ -207,8 +210,8 @@ class Digest:
             described=to_bytes(self._described) if self._described else b"",
             waiting=self._waiting,
             since=to_bytes(self._since) if self._since else b"",
-            newest=b"".join([id for _, id, _ in newest]),
-            marked=[(place, *mark) for place, (_, _, mark) in enumerate(newest) if mark is not None],
+            newest=b"".join(map(_bytes_of, newest)),
+            marked=[(place, *mark) for place, mark in enumerate(map(_mark_of, newest)) if mark is not None],
             all_listed=self._are_all and len(self._lines) <= LISTED,
         )
         return self._since, _encode(stored)
@@ -237,7 +240,7 @@ class Digest:
         lines = self._lines
         if not self._are_all and id < lines[0][0]:
             return
-        at = bisect_left(lines, id, key=itemgetter(0))
+        at = len(lines) if not lines or id > lines[-1][0] else bisect_left(lines, id, key=_id_of)
         if at < len(lines) and lines[at][0] == id:
             del lines[at]
         if (line := self._line(id)) is not None:
