@@ -75,6 +75,8 @@ class Commits:
         self._lock = Lock()
         self._queue: list[Commit] = []
         self._is_led = False
+        #: Whether the last commit was for several.
+        self._is_shared = False
 
     def add(self, append: Append, before: Commit | None) -> Commit:
         """Queue an append that rests on the one *before*; nobody stores it until somebody drives it. Complexity: O(1)."""
@@ -122,14 +124,20 @@ class Commits:
             raise
 
     def _lead(self, *, in_company: bool) -> None:
-        """Store all that is queued; a leader *in_company* lets those in first who are about to queue theirs."""
+        """
+        Store all that is queued; a leader *in_company* lets those in first who are about to queue theirs.
+
+        So does who leads when the last commit was for several, since all of these are about to come again: without it the first
+        of them would go alone, and the others be kept waiting for that.
+        """
         batch: list[Commit] = []
         try:
-            known = 0 if in_company else len(self._queue)
+            known = 0 if in_company or self._is_shared else len(self._queue)
             while known < (known := len(self._queue)):
                 time.sleep(0)  # no time passes: it is other threads' turn
             with self._lock:
                 batch, self._queue = self._queue, batch
+            self._is_shared = len(batch) > 1
             self._store(batch)
         finally:
             with self._lock:

@@ -337,6 +337,22 @@ def test_an_interrupted_leader_leaves_nobody_waiting():
     assert commits.wait(commits.add(Append("b", [posted(2, "b")]), None)).new == 1
 
 
+def test_after_company_a_leader_waits_for_company(monkeypatch: pytest.MonkeyPatch):
+    """Whose commits were shared are about to come again, so the first gives the others a turn; then nobody is waited for."""
+    log = Gate()
+    log.open.set()
+    commits = Commits(log)
+    late: list[Append] = []
+    monkeypatch.setattr("threadstore.commits.time.sleep", lambda _: late and commits.add(late.pop(), None))
+    for first, meanwhile in (("a", "b"), ("c", "d"), ("e", ""), ("f", "g")):
+        commit = commits.add(Append(first, [posted(ord(first), first)]), None)
+        late[:] = [Append(meanwhile, [posted(ord(meanwhile), meanwhile)])] if meanwhile else []
+        if first == "a":
+            commits.add(late.pop(), None)
+        commits.wait(commit)
+    assert log.commits == [["a", "b"], ["c", "d"], ["e"], ["f"]]
+
+
 class _Interrupted:
     """A lock on which whoever sleeps is interrupted, when they have been woken or before."""
 
