@@ -280,7 +280,9 @@ class DenseThread(Thread):
         return told
 
     def fact(self, id: str) -> Event | None:
-        """Return the fact with this id. Complexity: O(log n), and a statement for what is not at hand."""
+        """Return the fact with this id. Complexity: O(log n), and a statement for what is neither new nor at hand."""
+        if id > self.latest:
+            return None
         return self._unlogged.get(id) or self._facts.get(id) or self._source.find(id, self.revision)
 
     def facts(self) -> Iterator[Event]:

@@ -308,6 +308,16 @@ def test_a_request_is_repeated_after_a_restart(place: Place):
     assert again.counts().total == 1
 
 
+def test_a_new_request_is_looked_up_once(store: ThreadStore, article: StoredThread, monkeypatch: pytest.MonkeyPatch):
+    """That an id is above all of the thread is known; whether another thread has it, the log is asked once."""
+    article.post("I was there.", by=ANN, id=fresh_id(1))
+    asked: list[str] = []
+    find = store.log.find
+    monkeypatch.setattr(store.log, "find", lambda id: asked.append(id) or find(id))
+    article.post("So was I.", by=BOB, id=fresh_id(2))
+    assert asked == [fresh_id(2)]
+
+
 def test_a_request_is_repeated_after_a_lock(store: ThreadStore, article: StoredThread):
     """A retry is answered before anything else is decided, so a lock that came in between does not refuse it."""
     article.post("I was there.", by=ANN, id=fresh_id(1))
