@@ -21,19 +21,19 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from itertools import compress, islice, pairwise, repeat
-from operator import add, eq, ge, mul, ne, rshift, sub
-from typing import Final, NamedTuple, Self
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, compress, islice, repeat
+from operator import add, ge, itemgetter, lt, ne
+from struct import unpack
+from typing import Final, Self
 
 from msgspec import Struct
 
 from threadstore.heads import (
     EDIT,
     KIND,
-    NAME,
     NO_ID,
     OTHER,
     POST,
@@ -47,7 +47,7 @@ from threadstore.heads import (
 )
 from threadstore.ids import is_id, to_bytes
 from threadstore.policy import Rules
-from threadstore.reactions import CODE_BITS, Reactions, offsets
+from threadstore.reactions import CODE_BITS, Reactions, offsets, tally
 
 __all__ = ["TOP", "Columns", "Table"]
 
@@ -62,6 +62,13 @@ _OTHER: Final = (1 << 32) - 1
 #: The bytes of a comment in the arrays of ids, parents, revisions and speakers.
 _ROW: Final = 28
 _FIRST_REACTION: Final = reaction_code(WORDS[0], given=True)
+#: What a code of a reaction says: of which kind it is, as a difference from the first, and whether it was withdrawn.
+_KIND_OF: Final = bytes(max(code - _FIRST_REACTION, 0) & ~1 for code in range(256))
+_IS_WITHDRAWN: Final = bytes(max(code - _FIRST_REACTION, 0) & 1 for code in range(256))
+#: The number of whoever is anonymous, among the speakers that are being read.
+_NOBODY: Final = 0
+#: How many heads are cut at once.
+_AT_ONCE: Final = 1_024
 
 
 def _big_endian(data: bytes) -> array[int]:
@@ -152,124 +159,92 @@ class Columns:
         Complexity: O(n log n), O(n) if they came in the order of their ids.
         """
         columns = cls(rules)
-        rest = columns._fill(_Reading(rows))
-        return columns, rest
+        plain = {POST, EDIT, *columns._codes}
+        reading = _Reading(rows, rows.heads[KIND::SIZE].translate(bytes(code if code in plain else OTHER for code in range(256))))
+        if void := reading.void():
+            reading = _Reading(rows, void)
+        columns._fill_comments(reading)
+        columns._fill_reactions(reading)
+        foreign = columns._fill_edits(reading)
+        return columns, sorted([*reading.others(), *foreign])
 
-    def _fill(self, rows: _Reading) -> list[int]:
-        posts = rows.of({POST})
-        ids, parents = posts.ids(0), posts.ids(2)
-        if any(map(ge, parents.words, ids.words)) and (void := _void(ids, parents)):
-            return self._fill(rows.without([posts.places()[place] for place in void]))
-        index = self._number(ids, parents, posts.revisions())
-        self._say(posts, ids, index)
-        self._link()
-        rest = rows.of(set(range(256)) - {POST, EDIT} - self._codes.keys()).revisions()
-        rest += self._fill_reactions(rows.of(self._codes.keys()), index)
-        rest += self._fill_edits(rows.of({EDIT}), index)
-        return sorted(rest)
+    def _fill_comments(self, rows: _Reading) -> None:
+        """Take in the comments and the placeholders: their ranks, and who said what."""
+        words = _big_endian(b"".join(rows.ids))
+        self._high, self._low = words[0::2], words[1::2]
+        self.revision = array("I", rows.by_rank(rows.of({POST}, rows.revisions), 0))
+        above = rows.by_rank(rows.of({POST}, rows.about), TOP)
+        self.parent = array("i", above)
+        self._link(above)
+        self._say(rows.by_rank(rows.of({POST}, rows.speaker), _NOBODY), rows.speakers)
 
-    def _number(self, ids: _Ids, parents: _Ids, revisions: list[int]) -> _Index:
-        """Give each comment and each placeholder its rank."""
-        words, lows, above, places = ids.words, ids.lows, parents, revisions
-        missing = sorted(_missing(ids, parents))
-        if missing:
-            words, lows = words + [word for word, _ in missing], lows + [low for _, low in missing]
-            above = _Ids(parents.words + [0] * len(missing), parents.lows + [0] * len(missing))
-            places = revisions + [0] * len(missing)
-        if missing or any(map(ge, words, islice(words, 1, None))):
-            order = sorted(range(len(words)), key=words.__getitem__)
-            _order_alike(order, words, lows)
-            words, lows, places = ([column[place] for place in order] for column in (words, lows, places))
-            above = _Ids([above.words[place] for place in order], [above.lows[place] for place in order])
-        self._high, self._low, self.revision = array("Q", words), array("Q", lows), array("I", places)
-        index = _Index(words, lows)
-        self.parent = array("i", index.ranks(above))
-        return index
-
-    def _numbers(self, hashes: _Ids) -> list[int]:
-        """Return the numbers of the actors, who get new ones where they have none."""
-        lows = dict(zip(hashes.words, hashes.lows, strict=True))
-        if any(map(ne, hashes.lows, map(lows.__getitem__, hashes.words))):  # two begin alike
-            keys = [_hash(pair) for pair in zip(hashes.words, hashes.lows, strict=True)]
-            numbers = [self.actors.setdefault(key, len(self.actors)) for key in keys]
-        else:
-            known = {pair[0]: self.actors.setdefault(_hash(pair), len(self.actors)) for pair in lows.items()}
-            numbers = list(map(known.__getitem__, hashes.words))
-        new = len(self.actors) - len(self._name)
-        self._name.extend(repeat(0, new))
-        self._first_use.extend(repeat(_NEVER, new))
-        return numbers
-
-    def _say(self, posts: _Rows, ids: _Ids, index: _Index) -> None:
-        """Note who said what."""
-        ranks, names, actors = index.ranks(ids), posts.column(NAME // 8), self._numbers(posts.ids(4))
-        if any(map(ge, ranks, islice(ranks, 1, None))):
-            order = sorted(range(len(ranks)), key=ranks.__getitem__)
-            ranks, names, actors = ([column[place] for place in order] for column in (ranks, names, actors))
-        # Of several under one key the last stays: that with the smallest rank, if the larger ones come first.
-        first = dict(zip(reversed(actors), reversed(range(len(ranks))), strict=True))
-        for actor, place in first.items():
-            self._name[actor], self._first_use[actor] = names[place], ranks[place]
-        speakers = actors
-        if any(map(ne, names, map(self._name.__getitem__, actors))):
-            others = dict[tuple[int, int], int]()
-            speakers = list(actors)
-            for place, (actor, name) in enumerate(zip(actors, names, strict=True)):
-                if name != self._name[actor]:
-                    speakers[place] = others.setdefault((actor, name), _OTHER - len(others))
-                    self._others.setdefault(speakers[place], (actor, name, ranks[place]))
-        if len(ranks) == len(self.parent):
-            self.speaker = array("I", speakers)
-        else:
-            said = dict(zip(ranks, speakers, strict=True))
-            self.speaker = array("I", map(said.get, range(len(self.parent)), repeat(0)))
-
-    def _link(self) -> None:
+    def _link(self, above: Sequence[int]) -> None:
         """Say which replies each comment has."""
-        parent = self.parent
-        below = [rank for rank, above in enumerate(parent) if above >= 0]
-        self.tops = array("I", [rank for rank, above in enumerate(parent) if above < 0])
-        self._kids = array("I", sorted(below, key=parent.__getitem__))
-        self._first_kid = offsets(Counter(parent), len(parent))
+        ranks = sorted(range(len(above)), key=above.__getitem__)
+        tops = above.count(TOP)
+        self.tops, self._kids = array("I", ranks[:tops]), array("I", ranks[tops:])
+        self._first_kid = offsets(tally(above, len(above)))
 
-    def _fill_reactions(self, rows: _Rows, index: _Index) -> list[int]:
-        """Take in the reactions; return the revisions of those to nothing that is here."""
-        ranks, actors, codes, revisions = index.ranks(rows.ids(2)), rows.ids(4), rows.codes(), rows.revisions()
-        posted = [*self.revision, 0, 0]  # neither the top nor what is not here was posted
-        is_here = list(map(posted.__getitem__, ranks))
-        rest = list[int]()
-        if 0 in is_here:
-            rest = [revision for revision, here in zip(revisions, is_here, strict=True) if not here]
-            ranks, codes, revisions = (list(compress(column, is_here)) for column in (ranks, codes, revisions))
-            actors = _Ids(*(list(compress(column, is_here)) for column in actors))
-        words = list(map(mul, self._numbers(actors), repeat(1 << CODE_BITS)))
-        if set(codes) - {_FIRST_REACTION}:
-            words = list(map(add, words, map(sub, codes, repeat(_FIRST_REACTION))))
-        registers = list(map(add, map(mul, ranks, repeat(1 << 32)), map(rshift, words, repeat(1))))
+    def _say(self, said_by: Sequence[int], speakers: Sequence[bytes]) -> None:
+        """Note who said what; a speaker is the hash of an actor, and that of a name."""
+        # Of several under one key the last stays: that with the smallest rank, if the larger ones come first.
+        first = dict(zip(reversed(said_by), reversed(range(len(said_by))), strict=True))
+        numbers = dict[int, int]()
+        for speaker, rank in sorted(first.items(), key=itemgetter(1)):
+            actor, name = self._number(speakers[speaker][:16]), int.from_bytes(speakers[speaker][16:], "big")
+            if self._first_use[actor] == _NEVER:
+                self._name[actor], self._first_use[actor] = name, rank
+                numbers[speaker] = actor
+            else:
+                numbers[speaker] = _OTHER - len(self._others)
+                self._others[numbers[speaker]] = actor, name, rank
+        self.speaker = array("I", list(map(numbers.__getitem__, said_by)))
+
+    def _fill_reactions(self, rows: _Reading) -> None:
+        """Take in the reactions."""
+        plain = self._codes.keys()
+        ranks, said_by, revisions = rows.of(plain, rows.about), rows.of(plain, rows.speaker), rows.of(plain, rows.revisions)
+        codes = bytes(rows.of(plain, rows.kinds))
+        actors = {speaker: self._number(rows.speakers[speaker][:16]) << CODE_BITS for speaker in dict.fromkeys(said_by)}
+        words = list(map(actors.__getitem__, said_by))
+        if any(kinds := codes.translate(_KIND_OF)):
+            words = list(map(add, words, kinds))
+        registers = _pairs(ranks, words)
+        if any(withdrawn := codes.translate(_IS_WITHDRAWN)):
+            words = list(map(add, words, withdrawn))
         last = dict(zip(registers, range(len(registers)), strict=True))
         if len(last) < len(registers):
-            ids = _Ids(*(list(compress(column, is_here)) for column in rows.ids(0)))
-            is_last = _last_words(registers, last, ids)
-            ranks, words, codes, revisions = (list(compress(column, is_last)) for column in (ranks, words, codes, revisions))
-        self.reactions.fill(len(self.parent), ranks, words, revisions)
-        for code in set(codes):
-            if (kind := self._codes[code]) is not None:
-                counted = Counter(compress(ranks, map(eq, codes, repeat(code))))
-                self.votes[kind] = array("I", map(counted.get, range(len(self.parent)), repeat(0)))
-        return rest
+            is_last = _last_words(registers, last, rows.of(plain, range(len(rows.kinds))), rows.id)
+            ranks, words, revisions = (list(compress(column, is_last)) for column in (ranks, words, revisions))
+            codes = bytes(compress(codes, is_last))
+        counts = tally(ranks, len(self.parent))
+        self.reactions.fill(counts, ranks, words, revisions)
+        self._count(counts, ranks, codes)
 
-    def _fill_edits(self, rows: _Rows, index: _Index) -> list[int]:
+    def _count(self, counts: list[int], ranks: list[int], codes: bytes) -> None:
+        """Count the votes; *counts* says how many reactions there are of whatever kind."""
+        commonest = max(set(codes), key=codes.count, default=OTHER)
+        for code in set(codes):
+            if (kind := self._codes[code]) is None:
+                continue
+            if code == commonest:
+                votes = list(counts)
+                for rank in compress(ranks, codes.translate(_among(set(codes) - {code}))):
+                    votes[rank] -= 1
+            else:
+                votes = tally(compress(ranks, codes.translate(_among({code}))), len(counts))
+            self.votes[kind] = array("I", votes)
+
+    def _fill_edits(self, rows: _Reading) -> list[int]:
         """Take in the authors' own edits; return the revisions of all edits of comments that somebody else edited as well."""
         of_comment: dict[int, list[tuple[bytes, int]]] = {}
         rest: list[int] = []
         foreign: set[int] = set()
-        for place, rank, revision in zip(rows.places(), index.ranks(rows.ids(2)), rows.revisions(), strict=True):
-            if rank < 0 or not self.revision[rank]:
-                rest.append(revision)
-                continue
-            of_comment.setdefault(rank, []).append((rows.heads[place : place + 16], revision))
-            by = self.actors.get(rows.heads[place + 32 : place + 48])
-            if by != self.author(self.speaker[rank]) or role_of(rows.heads[place + ROLE]) in self.rules.moderators:
+        for place in rows.places(EDIT):
+            rank = rows.about[place]
+            of_comment.setdefault(rank, []).append((rows.id(place), rows.revisions[place]))
+            by = self.actors.get(rows.speakers[rows.speaker[place]][:16])
+            if by != self.author(self.speaker[rank]) or role_of(rows.role(place)) in self.rules.moderators:
                 foreign.add(rank)
         for rank, edits in of_comment.items():
             edits.sort()
@@ -365,7 +340,10 @@ class Columns:
         """Return the number of an actor, who gets one."""
         if actor is None:
             return 0
-        number = self.actors.setdefault(actor_hash(actor), len(self.actors))
+        return self._number(actor_hash(actor))
+
+    def _number(self, key: bytes) -> int:
+        number = self.actors.setdefault(key, len(self.actors))
         if number == len(self._name):
             self._name.append(0)
             self._first_use.append(_NEVER)
@@ -508,124 +486,142 @@ class Table(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     edits: list[tuple[int, tuple[int, ...]]]
 
 
-class _Ids(NamedTuple):
-    """Ids, or hashes, as integers that sort as they do: their first halves, and their second halves."""
+class _Numbers(dict[bytes, int]):
+    """Numbers for whatever is looked up, in the order in which it is."""
 
-    words: list[int]
-    lows: list[int]
-
-
-def _hash(pair: tuple[int, int]) -> bytes:
-    return pair[0].to_bytes(8, "big") + pair[1].to_bytes(8, "big")
+    def __missing__(self, key: bytes) -> int:
+        number = self[key] = len(self)
+        return number
 
 
 class _Reading:
-    """Heads, cut into columns."""
-
-    def __init__(self, rows: Heads) -> None:
-        self.rows = rows
-        self.kinds = rows.heads[KIND::SIZE]
-        self.words = _big_endian(rows.heads)
-
-    def of(self, codes: Collection[int]) -> _Rows:
-        """Return the records of some kinds."""
-        return _Rows(self, self.kinds.translate(bytes(code in codes for code in range(256))))
-
-    def without(self, places: list[int]) -> _Reading:
-        """Return the same with some records marked as not plain."""
-        heads = bytearray(self.rows.heads)
-        for place in places:
-            heads[place + KIND] = OTHER
-        return _Reading(Heads(self.rows.revisions, bytes(heads)))
-
-
-class _Rows:
-    """Some of the records."""
-
-    def __init__(self, reading: _Reading, chosen: bytes) -> None:
-        self._reading = reading
-        self._chosen = chosen
-        self.heads = reading.rows.heads
-
-    def column(self, number: int) -> list[int]:
-        """Return one of the eight words of each head."""
-        return list(compress(self._reading.words[number :: SIZE // 8], self._chosen))
-
-    def ids(self, number: int) -> _Ids:
-        """Return the ids, or hashes, of which the first half is the word with this number."""
-        return _Ids(self.column(number), self.column(number + 1))
-
-    def codes(self) -> list[int]:
-        """Return the kinds."""
-        return list(compress(self._reading.kinds, self._chosen))
-
-    def revisions(self) -> list[int]:
-        """Return where the records are in the log."""
-        return list(compress(self._reading.rows.revisions, self._chosen))
-
-    def places(self) -> list[int]:
-        """Return where the heads begin."""
-        return list(compress(range(0, len(self.heads), SIZE), self._chosen))
-
-
-class _Index:
     """
-    The ranks of ids.
+    Heads, as numbers: what each record is about, and whose it is.
 
-    Looked up by the first half of an id, which is its own mostly; those that begin alike are looked up as a whole.
+    Args:
+        rows: The heads.
+        kinds: The kind of each, `OTHER` for whatever is not to be taken for plain.
     """
 
-    def __init__(self, words: list[int], lows: list[int]) -> None:
-        self._ranks = dict(zip(words, range(len(words)), strict=True))
-        self._ranks[0] = TOP
-        self._lows = [*lows, 0, 0]  # the last but one belongs to what is not here, and the last to the top
-        self._alike: dict[tuple[int, int], int] = {}
-        if len(self._ranks) <= len(words):
-            alike = {word for word, after in pairwise(words) if word == after}
-            self._alike = {(word, lows[rank]): rank for rank, word in enumerate(words) if word in alike}
+    def __init__(self, rows: Heads, kinds: bytes) -> None:
+        self._rows = rows
+        self.revisions = list(rows.revisions)
+        self.kinds = bytearray(kinds)
+        posts = list(compress(chain.from_iterable(_cut(rows.heads, "16s48x")), kinds.translate(_among({POST}))))
+        places = dict(zip(posts, range(len(posts)), strict=True))
+        places[NO_ID] = TOP
+        speakers = _Numbers({NO_ID + bytes(8): _NOBODY})
+        #: By record: the rank of the comment that it is about, or `TOP`.
+        self.about = list[int]()
+        #: By record: who is its actor, under which name.
+        self.speaker = list[int]()
+        for fields in _cut(rows.heads, "16x16s24s8x"):
+            self.about.extend(map(places.get, fields[0::2], repeat(_NOT_HERE)))
+            self.speaker.extend(map(speakers.__getitem__, fields[1::2]))
+        #: Their hashes.
+        self.speakers = list(speakers)
+        missing = self._missing(len(posts))
+        self._many_missing = len(missing)
+        #: The ids of the comments and of what is missing above them, in order.
+        self.ids = [*posts, *missing]
+        #: Which of these came when, if they came in another order, and where each of them is now.
+        self._order: list[int] | None = None
+        self._ranks: Sequence[int] = range(len(self.ids))
+        if not all(map(lt, self.ids, islice(self.ids, 1, None))):
+            self._bring_in_order()
 
-    def ranks(self, ids: _Ids) -> list[int]:
-        """Return the ranks; `TOP` for the nil id, and one below it for what is not here."""
-        ranks = list(map(self._ranks.get, ids.words, repeat(_NOT_HERE)))
-        same = map(eq, ids.lows, map(self._lows.__getitem__, ranks))
-        for place in [place for place, is_same in enumerate(same) if not is_same]:
-            ranks[place] = self._alike.get((ids.words[place], ids.lows[place]), _NOT_HERE)
-        return ranks
+    def _missing(self, many: int) -> dict[bytes, int]:
+        """
+        Return what is missing above so many posts, with the places behind these that they have now.
+
+        What else is about nothing that is here is not plain.
+        """
+        missing = dict[bytes, int]()
+        place = -1
+        with suppress(ValueError):  # there is no other
+            while True:
+                place = self.about.index(_NOT_HERE, place + 1)
+                if self.kinds[place] == POST:
+                    id = self._rows.heads[SIZE * place + 16 : SIZE * place + 32]
+                    self.about[place] = missing.setdefault(id, many + len(missing))
+                else:
+                    self.kinds[place] = OTHER
+        return missing
+
+    def _bring_in_order(self) -> None:
+        order = sorted(range(len(self.ids)), key=self.ids.__getitem__)
+        self._order, self._ranks = order, sorted(range(len(order)), key=order.__getitem__)
+        ranks = [*self._ranks, _NOT_HERE, TOP]  # these two in their places from the end
+        self.about = list(map(ranks.__getitem__, self.about))
+        self.ids = list(map(self.ids.__getitem__, order))
+
+    def void(self) -> bytes | None:
+        """Return the kinds without the comments that answer no smaller id, if there are any: they hang nowhere in the tree."""
+        above = self.of({POST}, self.about)
+        if not any(map(ge, above, self._ranks)):
+            return None
+        kinds = self.kinds.copy()
+        for place, parent, rank in zip(self.places(POST), above, self._ranks, strict=False):
+            if parent >= rank:
+                kinds[place] = OTHER
+        return bytes(kinds)
+
+    def places(self, code: int) -> Iterator[int]:
+        """Yield which records are of a kind. Complexity: O(found), and a search in C."""
+        place = self.kinds.find(code)
+        while place >= 0:
+            yield place
+            place = self.kinds.find(code, place + 1)
+
+    def others(self) -> list[int]:
+        """Return the revisions of what is not plain."""
+        return [self.revisions[place] for place in self.places(OTHER)]
+
+    def of(self, codes: Collection[int], column: Iterable[int]) -> list[int]:
+        """Return what a column has for the records of some kinds."""
+        return list(compress(column, self.kinds.translate(_among(codes))))
+
+    def by_rank(self, column: list[int], missing: int) -> list[int]:
+        """Return what a column has for the comments, with a value for those that are missing, in the order of their ids."""
+        column += repeat(missing, self._many_missing)
+        return column if self._order is None else list(map(column.__getitem__, self._order))
+
+    def id(self, place: int) -> bytes:
+        """Return the id of a record."""
+        return self._rows.heads[SIZE * place : SIZE * place + 16]
+
+    def role(self, place: int) -> int:
+        """Return the role of a record's actor."""
+        return self._rows.heads[SIZE * place + ROLE]
 
 
-def _order_alike(order: list[int], words: list[int], lows: list[int]) -> None:
-    """Put those in order that begin alike; *order* is by the first halves already."""
-    in_order = [words[place] for place in order]
-    for place in [place for place, (word, after) in enumerate(pairwise(in_order)) if word == after]:
-        start = bisect_left(in_order, in_order[place])
-        stop = bisect_right(in_order, in_order[place])
-        order[start:stop] = sorted(order[start:stop], key=lows.__getitem__)
+def _cut(heads: bytes, layout: str) -> Iterator[tuple[bytes, ...]]:
+    """Yield some fields of all heads, so many heads at once that they stay at hand of the processor."""
+    for start in range(0, len(heads), _AT_ONCE * SIZE):
+        run = heads[start : start + _AT_ONCE * SIZE]
+        yield unpack(layout * (len(run) // SIZE), run)
 
 
-def _missing(ids: _Ids, parents: _Ids) -> set[tuple[int, int]]:
-    """Return the parents that are not among the comments."""
-    lows = dict(zip(ids.words, ids.lows, strict=True))
-    lows[0] = 0
-    same = map(eq, parents.lows, map(lows.get, parents.words))
-    candidates = {(parents.words[place], parents.lows[place]) for place, is_same in enumerate(same) if not is_same}
-    if candidates and len(lows) <= len(ids.words):
-        candidates.difference_update(zip(ids.words, ids.lows, strict=True))
-    return candidates
+def _among(codes: Collection[int]) -> bytes:
+    """Return the table that makes 1 of these codes, and 0 of all others."""
+    return bytes(code in codes for code in range(256))
 
 
-def _void(ids: _Ids, parents: _Ids) -> list[int]:
-    """Return the places of the comments that answer no smaller id: they hang nowhere in the tree."""
-    pairs = zip(zip(*parents, strict=True), zip(*ids, strict=True), strict=True)
-    return [place for place, (above, own) in enumerate(pairs) if above >= own]
+def _pairs(ranks: Sequence[int], words: Sequence[int]) -> list[int]:
+    """Return a number for each pair of numbers of 32 bits; equal ones for equal pairs."""
+    pairs = array("I", bytes(8 * len(ranks)))
+    with memoryview(pairs) as view:
+        view[0::2], view[1::2] = array("I", ranks), array("I", words)
+        return view.cast("B").cast("Q").tolist()
 
 
-def _last_words(registers: list[int], last: dict[int, int], ids: _Ids) -> bytes:
-    """Return which records have the largest id of their register; *last* is the last record of each."""
+def _last_words(registers: list[int], last: dict[int, int], places: list[int], id_of: Callable[[int], bytes]) -> bytes:
+    """Return which records have the largest id of their register; *last* is the last record of each, *places* are theirs."""
     is_last = bytearray(repeat(1, len(registers)))
-    for place in [place for place, register in enumerate(registers) if last[register] != place]:
+    every = range(len(registers))
+    for place in list(compress(every, map(ne, map(last.__getitem__, registers), every))):
         standing = last[registers[place]]
-        is_less = (ids.words[place], ids.lows[place]) < (ids.words[standing], ids.lows[standing])
-        loser = place if is_less else standing
+        loser = place if id_of(places[place]) < id_of(places[standing]) else standing
         last[registers[place]] = place + standing - loser
         is_last[loser] = 0
     return bytes(is_last)

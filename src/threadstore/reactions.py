@@ -12,21 +12,26 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, repeat
 from typing import Final
 
 from threadstore.runs import Pairs
 
-__all__ = ["CODE_BITS", "Reactions", "offsets"]
+__all__ = ["CODE_BITS", "Reactions", "offsets", "tally"]
 
 CODE_BITS: Final = 5
 _CROWD: Final = 1_000
 
 
-def offsets(counts: Mapping[int, int], many: int) -> array[int]:
-    """Return where each of so many groups begins when they stand one behind the other, and where the last ends."""
-    return array("I", accumulate(map(counts.get, range(many), repeat(0)), initial=0))
+def tally(groups: Iterable[int], many: int) -> list[int]:
+    """Return how many there are of each of so many groups."""
+    return list(map(Counter(groups).get, range(many), repeat(0)))
+
+
+def offsets(counts: Iterable[int]) -> array[int]:
+    """Return where each group begins when they stand one behind the other, and where the last ends."""
+    return array("I", list(accumulate(counts, initial=0)))
 
 
 class Reactions:
@@ -48,17 +53,21 @@ class Reactions:
             raise ValueError("the reactions do not fit together")
         self._later = Pairs(array("Q"), array("I"))
 
-    def fill(self, comments: int, ranks: Sequence[int], words: Sequence[int], revisions: Sequence[int]) -> None:
-        """Take in what was found for so many comments, at first; a word is an actor and a code. Complexity: O(n log n), in C."""
-        counts = Counter(ranks)
-        self._first = offsets(counts, comments)
+    def fill(self, counts: Sequence[int], ranks: Sequence[int], words: Sequence[int], revisions: Sequence[int]) -> None:
+        """
+        Take in what was found, at first: so many for each comment; a word is an actor and a code.
+
+        Complexity: O(n log n), in C.
+        """
+        self._first = offsets(counts)
         order = sorted(range(len(ranks)), key=ranks.__getitem__)
-        for rank, count in counts.items():
+        for rank, count in enumerate(counts) if max(counts, default=0) > _CROWD else ():
             if count > _CROWD:
                 first = self._first[rank]
                 order[first : first + count] = sorted(order[first : first + count], key=words.__getitem__)
-        self._words = array("I", map(words.__getitem__, order))
-        self._revisions = array("I", map(revisions.__getitem__, order))
+        places = array("I", order)  # each is looked at twice, and here they stand together
+        self._words = array("I", list(map(array("I", words).__getitem__, places)))
+        self._revisions = array("I", list(map(array("I", revisions).__getitem__, places)))
 
     def columns(self) -> tuple[array[int], array[int], array[int]]:
         """Return what was found in the log, as `Reactions` takes it."""

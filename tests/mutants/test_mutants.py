@@ -432,22 +432,22 @@ DENSE_MUTANTS = (
         "the first word of an actor stays the last",
         "unit/test_columns.py",
         "columns.py",
-        "loser = place if is_less else standing",
-        "loser = standing if is_less else place",
+        "loser = place if id_of(places[place]) < id_of(places[standing]) else standing",
+        "loser = standing if id_of(places[place]) < id_of(places[standing]) else place",
     ),
     DenseMutant(
         "a moderator's edit of their own comment is an author's",
         "unit/test_columns.py",
         "columns.py",
-        " or role_of(rows.heads[place + ROLE]) in self.rules.moderators:",
+        " or role_of(rows.role(place)) in self.rules.moderators:",
         ":",
     ),
     DenseMutant(
-        "ids that begin alike are the same",
+        "ids that begin alike stand in any order",
         "unit/test_columns.py",
         "columns.py",
-        "        same = map(eq, ids.lows, map(self._lows.__getitem__, ranks))",
-        "        same = map(eq, ids.lows, ids.lows)",
+        "        order = sorted(range(len(self.ids)), key=self.ids.__getitem__)",
+        "        order = sorted(range(len(self.ids)), key=lambda place: self.ids[place][:8])",
     ),
     # --- the outline ---
     DenseMutant(
