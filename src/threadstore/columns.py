@@ -26,7 +26,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, compress, islice, repeat
 from operator import add, ge, itemgetter, lt, ne
-from struct import unpack
 from typing import Final, Self
 
 from msgspec import Struct
@@ -42,6 +41,7 @@ from threadstore.heads import (
     WORDS,
     Heads,
     actor_hash,
+    fields,
     reaction_code,
     role_of,
 )
@@ -67,8 +67,6 @@ _KIND_OF: Final = bytes(max(code - _FIRST_REACTION, 0) & ~1 for code in range(25
 _IS_WITHDRAWN: Final = bytes(max(code - _FIRST_REACTION, 0) & 1 for code in range(256))
 #: The number of whoever is anonymous, among the speakers that are being read.
 _NOBODY: Final = 0
-#: How many heads are cut at once.
-_AT_ONCE: Final = 1_024
 
 
 def _big_endian(data: bytes) -> array[int]:
@@ -507,7 +505,7 @@ class _Reading:
         self._rows = rows
         self.revisions = list(rows.revisions)
         self.kinds = bytearray(kinds)
-        posts = list(compress(chain.from_iterable(_cut(rows.heads, "16s48x")), kinds.translate(_among({POST}))))
+        posts = list(compress(chain.from_iterable(fields(rows.heads, "16s48x")), kinds.translate(_among({POST}))))
         places = dict(zip(posts, range(len(posts)), strict=True))
         places[NO_ID] = TOP
         speakers = _Numbers({NO_ID + bytes(8): _NOBODY})
@@ -515,9 +513,9 @@ class _Reading:
         self.about = list[int]()
         #: By record: who is its actor, under which name.
         self.speaker = list[int]()
-        for fields in _cut(rows.heads, "16x16s24s8x"):
-            self.about.extend(map(places.get, fields[0::2], repeat(_NOT_HERE)))
-            self.speaker.extend(map(speakers.__getitem__, fields[1::2]))
+        for values in fields(rows.heads, "16x16s24s8x"):
+            self.about.extend(map(places.get, values[0::2], repeat(_NOT_HERE)))
+            self.speaker.extend(map(speakers.__getitem__, values[1::2]))
         #: Their hashes.
         self.speakers = list(speakers)
         missing = self._missing(len(posts))
@@ -593,13 +591,6 @@ class _Reading:
     def role(self, place: int) -> int:
         """Return the role of a record's actor."""
         return self._rows.heads[SIZE * place + ROLE]
-
-
-def _cut(heads: bytes, layout: str) -> Iterator[tuple[bytes, ...]]:
-    """Yield some fields of all heads, so many heads at once that they stay at hand of the processor."""
-    for start in range(0, len(heads), _AT_ONCE * SIZE):
-        run = heads[start : start + _AT_ONCE * SIZE]
-        yield unpack(layout * (len(run) // SIZE), run)
 
 
 def _among(codes: Collection[int]) -> bytes:

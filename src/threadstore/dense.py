@@ -509,7 +509,7 @@ def _is_short(fact: Event) -> bool:
 
 def _without(rows: Heads, revisions: set[int]) -> Heads:
     """Return the rows but for those with these revisions."""
-    if not revisions.intersection(rows.revisions):
+    if not revisions or revisions.isdisjoint(rows.revisions):
         return rows
     kept = [place for place, revision in enumerate(rows.revisions) if revision not in revisions]
     heads = b"".join(rows.heads[SIZE * place : SIZE * (place + 1)] for place in kept)

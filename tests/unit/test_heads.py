@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from random import Random
 
 import pytest
@@ -206,16 +205,6 @@ def test_the_ends_are_the_smallest_and_the_largest_id(numbers: list[int]):
     for ids in ([id_of(number) for number in numbers], [make_id(EPOCH, 0, number) for number in numbers]):
         rows = Heads(range(1, len(ids) + 1), b"".join(head(replace(posted(1), id=id)) for id in ids))
         assert ends(rows) == (min(ids), max(ids))
-
-
-def test_ids_are_read_as_they_stand(monkeypatch: pytest.MonkeyPatch):
-    """Where the machine begins a word with its largest byte, as ids do, no byte changes its place."""
-    numbers = [1, 2, 3]
-    rows = Heads(numbers, b"".join(head(posted(number)) for number in numbers))
-    swapped = b"".join(row[:8][::-1] + row[8:16] + row[16:] for row in [rows.heads[64 * n : 64 * n + 64] for n in range(3)])
-    assert ends(rows) == (id_of(1), id_of(3))
-    monkeypatch.setattr("sys.byteorder", "big" if sys.byteorder == "little" else "little")
-    assert [found[19:] for found in ends(Heads(numbers, swapped))] == [id_of(1)[19:], id_of(3)[19:]]
 
 
 def test_repeats_are_seen():

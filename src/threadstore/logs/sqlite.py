@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -94,11 +93,11 @@ _RUN: Final = 4_096
 _READ: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?"""
-# Aggregates take the rows of a limited subquery in its order.
+# An aggregate takes the rows as they are visited, and these are visited by the index, in its order.
 _HEADS: Final = """
-    SELECT count(*), sum(revision), min(revision), max(revision), CAST(group_concat(head, '') AS BLOB) FROM (
-        SELECT e.revision, head FROM threads AS t JOIN events AS e ON e.thread = t.id
-        WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ? ORDER BY e.revision LIMIT ?)"""
+    SELECT count(*), sum(e.revision), min(e.revision), max(e.revision), CAST(group_concat(head, '') AS BLOB)
+    FROM threads AS t CROSS JOIN events AS e INDEXED BY sqlite_autoindex_events_2 ON e.thread = t.id
+    WHERE key = ? AND e.revision >= ? + 1 AND e.revision <= ?"""
 _FETCH: Final = """
     SELECT position, e.revision, crc, data FROM threads AS t JOIN events AS e ON e.thread = t.id
     WHERE key = ? AND e.revision IN """
@@ -361,13 +360,14 @@ class SqliteLog(EventLog):
 
     def heads(self, thread: str, *, after: int = 0) -> Heads:
         """Read as the protocol says. Complexity: O(log n), and O(1) for each record."""
-        start, upto = check_place(after), self.revision(thread)
-        revisions, runs = array("Q"), list[bytes]()
+        after, upto = check_place(after), self.revision(thread)
+        ranges, runs = list[range](), list[bytes]()
         with suppress(TypeError, ValueError, OverflowError, CorruptRecord):  # a damaged field may be of any type
-            while start < upto:
-                count, total, first, last, run = self._one(_HEADS, thread, start, upto, _RUN)
+            for start in range(after, upto, _RUN):
+                end = min(start + _RUN, upto)
+                count, total, first, last, run = self._one(_HEADS, thread, start, end)
                 if not count:
-                    break
+                    continue
                 if (
                     first <= start
                     or last - first != count - 1
@@ -376,10 +376,10 @@ class SqliteLog(EventLog):
                     or not are_sound(run)
                 ):
                     raise ValueError("one of them is damaged, or missing")
-                revisions.extend(range(first, last + 1))
+                ranges.append(range(first, last + 1))
                 runs.append(run)
-                start = last
-            told = Heads(revisions, b"".join(runs))
+            is_whole = sum(map(len, ranges)) == upto - after
+            told = Heads(range(after + 1, upto + 1) if is_whole else list(chain.from_iterable(ranges)), b"".join(runs))
             if has_repeats(told):  # a damaged index may lead to one row twice
                 raise ValueError("one of them is told twice")
             return told
