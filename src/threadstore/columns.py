@@ -456,6 +456,10 @@ class Columns:
         """Return a speaker's actor, by number. Complexity: O(1)."""
         return self._others[speaker][0] if speaker in self._others else speaker
 
+    def called(self, speaker: int) -> int:
+        """Return the hash of the name that a speaker goes by; 0 for none. Complexity: O(1)."""
+        return self._others[speaker][1] if speaker in self._others else self._name[speaker]
+
     def first_uses(self) -> Iterator[tuple[int, int]]:
         """Yield each speaker who has a name, with the rank of the first comment. Complexity: O(speakers)."""
         for actor, (name, first) in enumerate(zip(self._name, self._first_use, strict=True)):

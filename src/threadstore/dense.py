@@ -322,6 +322,12 @@ class DenseThread(Thread):
         rank = self.columns.find(comment)
         return None if rank is None else _Reactions(self, rank)
 
+    def posted(self, rank: int) -> Event:
+        """Return the fact that posted a comment; errors as for `at`."""
+        id = self.columns.id_of(rank)
+        cells = self._cells.get(id)
+        return self.at(self.columns.revision[rank]) if cells is None else cells["posted"][id,]
+
     def _cells_of(self, rank: int) -> Cells:
         posted, *edits = self.at_all([self.columns.revision[rank], *self.columns.edits.get(rank, ())])
         cells: Cells = {"posted": {(posted.id,): posted}, "reaction": _Reactions(self, rank)}

@@ -22,12 +22,12 @@ from functools import partial
 from heapq import merge
 from itertools import islice
 from operator import neg
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from threadstore.columns import TOP, Columns
 from threadstore.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
-from threadstore.heads import name_hash
-from threadstore.mentions import Names, Nearest
+from threadstore.heads import hash_of, name_hash
+from threadstore.mentions import Names, Nearest, starts_of_names
 from threadstore.outline import Node, Outline, SortKey, behind
 from threadstore.ranking import Order, Votes, key
 from threadstore.runs import Runs
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from threadstore.dense import DenseThread
 
 __all__ = ["DenseOutline", "Place"]
+
+#: How many names are looked for in a body one by one; if it may say more, all are read.
+_TRIED: Final = 1_000
 
 
 class Place(Node):
@@ -199,7 +202,7 @@ class DenseOutline(Outline):
 
     def fact(self, rank: int) -> Event:
         """Return the fact that posted the comment."""
-        return self._thread.at(self.columns.revision[rank])
+        return self._thread.posted(rank)
 
     def authors(self, ranks: list[int]) -> list[Actor | None]:
         """Return who wrote several plain comments, at the cost of few statements."""
@@ -622,18 +625,20 @@ class DenseOutline(Outline):
 
 class DenseNames(Names):
     """
-    The names used in a thread that is mostly columns, read from the log when somebody is addressed for the first time.
+    The names used in a thread that is mostly columns. Of most the columns know the hash; one is read from the log when a body
+    seems to say it.
 
     Args:
         outline: Whose comments use them.
     """
 
-    __slots__ = ("_is_read", "_outline", "_silent")
+    __slots__ = ("_outline", "_silent", "_unread")
 
     def __init__(self, outline: DenseOutline) -> None:
         super().__init__()
         self._outline = outline
-        self._is_read = False
+        #: By the hash of a name that was not read yet: the first comment by each who uses it. None if nobody has asked.
+        self._unread: dict[int, array[int]] | None = None
         #: The comments of the columns whose names are erased.
         self._silent: set[int] = set()
 
@@ -646,7 +651,7 @@ class DenseNames(Names):
 
     def add_plain(self, id: str, actor: Actor) -> None:
         """Note that a comment of the columns was written by *actor*, unless they are still to be asked."""
-        if self._is_read and actor.name.strip():
+        if self._unread is not None and actor.name.strip():
             self.tell(actor, id)
 
     def discard(self, id: str) -> None:
@@ -656,29 +661,41 @@ class DenseNames(Names):
             super().discard(id)
         elif rank not in self._silent:
             self._silent.add(rank)
-            self._is_read = False
+            self._unread = None
             self.forget_told()
 
     def find(self, body: str, *, comment: str, nearest: Nearest) -> tuple[Mention, ...]:
         """Return the mentions in *body*; see `Names.find`. Complexity: O(speakers) more the first time."""
-        if not self._is_read:
-            self._is_read = True
-            ranks = list(self._first_uses())
-            id_of = self._outline.columns.id_of
-            authors = zip(self._outline.authors(ranks), ranks, strict=True)
-            self.tell_all((actor, id_of(rank)) for actor, rank in authors if actor is not None and actor.name.strip())
+        if "@" in body:
+            self._read(body)
         return super().find(body, comment=comment, nearest=nearest)
 
-    def _first_uses(self) -> Iterator[int]:
-        """Yield the rank of the first comment by each actor under each name."""
+    def _read(self, body: str) -> None:
+        """Read the names that may stand in *body*."""
+        if self._unread is None:
+            self._unread = {}
+            for name, rank in self._first_uses():
+                self._unread.setdefault(name, array("I")).append(rank)
+        if not self._unread:
+            return
+        texts = list(islice(starts_of_names(body), _TRIED + 1))
+        wanted = {name for text in texts if (name := hash_of(text)) in self._unread} if len(texts) <= _TRIED else [*self._unread]
+        ranks = [rank for name in wanted for rank in self._unread.pop(name)]
+        id_of = self._outline.columns.id_of
+        authors = zip(self._outline.authors(ranks), ranks, strict=True)
+        self.tell_all((actor, id_of(rank)) for actor, rank in authors if actor is not None and actor.name.strip())
+
+    def _first_uses(self) -> Iterator[tuple[int, int]]:
+        """Yield the hash of a name and the rank of the first comment by each actor under it."""
         columns, silent = self._outline.columns, self._silent
         again = {columns.speaker[rank] for rank in silent}
         for speaker, first in columns.first_uses():
+            name = columns.called(speaker)
             if speaker not in again:
-                yield first
+                yield name, first
             else:
                 uses = (rank for rank, said_by in enumerate(columns.speaker) if said_by == speaker)
-                yield from islice((rank for rank in uses if rank not in silent and columns.revision[rank]), 1)
+                yield from islice(((name, rank) for rank in uses if rank not in silent and columns.revision[rank]), 1)
 
     def _last_told(self, name: str, comment: str, above: str) -> str | None:
         """Return who used *name* last between two comments. Complexity: O(comments between them)."""

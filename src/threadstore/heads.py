@@ -58,6 +58,7 @@ __all__ = [
     "ends",
     "fields",
     "has_repeats",
+    "hash_of",
     "head",
     "name_hash",
     "reaction_code",
@@ -113,6 +114,11 @@ def actor_hash(id: str) -> bytes:
 @lru_cache(maxsize=4096)
 def name_hash(name: str) -> int:
     """Return a number of 63 bits for a name, 0 for none: equal names are looked up once only. Complexity: O(1)."""
+    return hash_of(name)
+
+
+def hash_of(name: str) -> int:
+    """Return what `name_hash` does, for what is hardly asked twice."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big") >> 1 | 1 if name.strip() else 0
 
 

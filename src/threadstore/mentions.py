@@ -34,10 +34,10 @@ from itertools import islice
 from operator import itemgetter
 from unicodedata import category
 
-from threadstore.events import Actor
+from threadstore.events import MAX_NAME, Actor
 from threadstore.viewmodel import Mention
 
-__all__ = ["Names", "Nearest"]
+__all__ = ["Names", "Nearest", "starts_of_names"]
 
 #: Yields the authors of a comment's ancestors, the parent's first.
 Nearest = Callable[[], Iterable[Actor | None]]
@@ -339,6 +339,21 @@ class Names:
         while place < len(self._sorted) and self._sorted[place].startswith(name):
             yield self._sorted[place]
             place += 1
+
+
+def starts_of_names(body: str) -> Iterator[str]:
+    """
+    Yield all that may be a name in *body*, whatever names there are.
+
+    Complexity: O(`MAX_NAME`) for each ``@``, as long as somebody asks.
+    """
+    at = body.find("@")
+    while at >= 0:
+        if not body[at - 1 : at].isalnum():
+            for end in range(at + 2, min(len(body), at + 1 + MAX_NAME) + 1):
+                if _may_end(body[end : end + 1]):
+                    yield body[at + 1 : end]
+        at = body.find("@", at + 1)
 
 
 def _up_to(length: int) -> int:
