@@ -259,11 +259,11 @@ class Columns:
         first, words, revisions = self.reactions.columns()
         names = ("_high", "_low", "parent", "revision", "speaker", "_kids", "_first_kid", "tops", "_name", "_first_use")
         return Table(
-            columns=[getattr(self, name).tobytes() for name in names],
+            columns=[memoryview(getattr(self, name)) for name in names],
             actors=b"".join(self.actors),
             others=sorted(self._others.items()),
-            votes=[(kind, column.tobytes()) for kind, column in sorted(self.votes.items())],
-            reactions=(first.tobytes(), words.tobytes(), revisions.tobytes()),
+            votes=[(kind, memoryview(column)) for kind, column in sorted(self.votes.items())],
+            reactions=(memoryview(first), memoryview(words), memoryview(revisions)),
             edits=sorted(self.edits.items()),
         )
 
@@ -279,16 +279,16 @@ class Columns:
         """
         made = cls(rules)
         high, low, parent, revision, speaker, kids, first_kid, tops, name, first_use = table.columns
-        made._high, made._low, made.parent = array("Q", high), array("Q", low), array("i", parent)
-        made.revision, made.speaker, made._kids = array("I", revision), array("I", speaker), array("I", kids)
-        made._first_kid, made.tops = array("I", first_kid), array("I", tops)
-        made._name, made._first_use = array("Q", name), array("I", first_use)
+        made._high, made._low, made.parent = _column("Q", high), _column("Q", low), _column("i", parent)
+        made.revision, made.speaker, made._kids = _column("I", revision), _column("I", speaker), _column("I", kids)
+        made._first_kid, made.tops = _column("I", first_kid), _column("I", tops)
+        made._name, made._first_use = _column("Q", name), _column("I", first_use)
         keys = [table.actors[start : start + 16] for start in range(0, len(table.actors), 16)]
         made.actors = dict(zip(keys, range(len(keys)), strict=True))
         made._others = dict(table.others)
-        made.votes = {kind: array("I", column) for kind, column in table.votes}
+        made.votes = {kind: _column("I", column) for kind, column in table.votes}
         made.edits = dict(table.edits)
-        first, words, revisions = (array("I", column) for column in table.reactions)
+        first, words, revisions = (_column("I", column) for column in table.reactions)
         made.reactions = Reactions(first, words, revisions)
         many = len(made.parent)
         rows = (made._high, made._low, made.revision, made.speaker, *made.votes.values())
@@ -478,14 +478,20 @@ class Columns:
 
 
 class Table(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Columns as bytes; see `Columns.table`."""
+    """Columns as bytes; see `Columns.table`. They are views, so that no bytes are copied but into their place."""
 
-    columns: list[bytes]
+    columns: list[memoryview]
     actors: bytes
     others: list[tuple[int, tuple[int, int, int]]]
-    votes: list[tuple[str, bytes]]
-    reactions: tuple[bytes, bytes, bytes]
+    votes: list[tuple[str, memoryview]]
+    reactions: tuple[memoryview, memoryview, memoryview]
     edits: list[tuple[int, tuple[int, ...]]]
+
+
+def _column(code: str, data: memoryview) -> array[int]:
+    column = array(code)
+    column.frombytes(data)
+    return column
 
 
 class _Numbers(dict[bytes, int]):

@@ -76,7 +76,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Stored)
 
 
-def seal(key: str, payload: bytes) -> bytes:
+def seal(key: str, payload: bytes | memoryview) -> bytes:
     """Return the checksum of a state of the thread called *key*; it is no secret. Complexity: O(len(payload))."""
     return blake2b(payload, digest_size=SEAL, key=blake2b(key.encode(), digest_size=32).digest()).digest()
 
@@ -86,9 +86,9 @@ def sealed(key: str, payload: bytes) -> bytes:
     return seal(key, payload) + payload
 
 
-def unsealed(key: str, state: bytes) -> bytes | None:
+def unsealed(key: str, state: bytes) -> memoryview | None:
     """Return the state that `sealed` was given, or None if it does not match its seal."""
-    payload = state[SEAL:]
+    payload = memoryview(state)[SEAL:]
     if state[:SEAL] != seal(key, payload):
         return None
     return payload
