@@ -249,7 +249,7 @@ class Columns:
             if rank in foreign:
                 rest += [revision for _, revision in edits]
             else:
-                self.edits[rank] = tuple(revision for _, revision in edits)
+                self.edits[rank] = tuple([revision for _, revision in edits])
         return rest
 
     # --- as bytes -------------------------------------------------------------------------------------------------------------

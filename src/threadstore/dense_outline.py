@@ -46,7 +46,7 @@ _TRIED: Final = 1_000
 class Place(Node):
     """A node that the columns know: made when somebody looks, and kept once it is not plain any longer."""
 
-    __slots__ = ("_outline", "_parent", "_posted", "_standing", "kept", "rank")
+    __slots__ = ("_children", "_outline", "_parent", "_posted", "_standing", "kept", "rank")
 
     def __init__(self, outline: DenseOutline, rank: int, id: str) -> None:
         # Not Node's: what it sets is asked of the columns here, and only when it is needed.
@@ -61,6 +61,7 @@ class Place(Node):
         self.shown = columns.revision[rank] > 0
         self.replies = columns.kid_count(rank)
         self.pinned = False
+        self._children: list[str] | None = None
         self._parent: Node | None = None
         self._posted: CommentPosted | None = None
         self._standing: Standing | None = None
@@ -73,7 +74,21 @@ class Place(Node):
     @property
     def live(self) -> bool:
         """As for every node; all that the columns know is seen."""
-        return self.shown or bool(self.children if self.kept else self.replies)
+        if self.shown or self._children is None:
+            return self.shown or self._outline.columns.kid_count(self.rank) > 0
+        return bool(self._children)
+
+    @property
+    def children(self) -> list[str]:
+        """Of a kept one: the ids of the live replies, which are those that the columns have until one comes or goes."""
+        if self._children is None:
+            columns = self._outline.columns
+            self._children = list(map(columns.id_of, columns.kids(self.rank)))
+        return self._children
+
+    @children.setter
+    def children(self, children: list[str]) -> None:
+        self._children = children
 
     @property
     def parent(self) -> Node | None:
@@ -245,7 +260,6 @@ class DenseOutline(Outline):
             return place
         columns = self.columns
         place = Place(self, rank, columns.id_of(rank))
-        place.children = [columns.id_of(kid) for kid in columns.kids(rank)]
         self._touch(rank)
         self._note_irregular(place)
         self.kept_ranks[rank] = self._nodes[place.id] = place

@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, compress, repeat
 from typing import Final
 
 from threadstore.runs import Pairs
@@ -61,10 +61,9 @@ class Reactions:
         """
         self._first = offsets(counts)
         order = sorted(range(len(ranks)), key=ranks.__getitem__)
-        for rank, count in enumerate(counts) if max(counts, default=0) > _CROWD else ():
-            if count > _CROWD:
-                first = self._first[rank]
-                order[first : first + count] = sorted(order[first : first + count], key=words.__getitem__)
+        for rank in compress(range(len(counts)), map(_CROWD.__lt__, counts)):
+            first, last = self._first[rank], self._first[rank + 1]
+            order[first:last] = sorted(order[first:last], key=words.__getitem__)
         places = array("I", order)  # each is looked at twice, and here they stand together
         self._words = array("I", list(map(array("I", words).__getitem__, places)))
         self._revisions = array("I", list(map(array("I", revisions).__getitem__, places)))
