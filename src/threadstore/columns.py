@@ -25,7 +25,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, compress, islice, repeat
-from operator import add, ge, itemgetter, lt, ne
+from operator import add, ge, lt
 from typing import Final, Self
 
 from msgspec import Struct
@@ -187,11 +187,12 @@ class Columns:
         """Note who said what; a speaker is the hash of an actor, and that of a name."""
         # Of several under one key the last stays: that with the smallest rank, if the larger ones come first.
         first = dict(zip(reversed(said_by), reversed(range(len(said_by))), strict=True))
-        numbers = dict[int, int]()
-        for speaker, rank in sorted(first.items(), key=itemgetter(1)):
-            actor, name = self._number(speakers[speaker][:16]), int.from_bytes(speakers[speaker][16:], "big")
-            if self._first_use[actor] == _NEVER:
-                self._name[actor], self._first_use[actor] = name, rank
+        numbers, names, first_use = dict[int, int](), self._name, self._first_use
+        for speaker in sorted(first, key=first.__getitem__):
+            key, rank = speakers[speaker], first[speaker]
+            actor, name = self._number(key[:16]), int.from_bytes(key[16:], "big")
+            if first_use[actor] == _NEVER:
+                names[actor], first_use[actor] = name, rank
                 numbers[speaker] = actor
             else:
                 numbers[speaker] = _OTHER - len(self._others)
@@ -619,8 +620,7 @@ def _pairs(ranks: Sequence[int], words: Sequence[int]) -> list[int]:
 def _last_words(registers: list[int], last: dict[int, int], places: list[int], id_of: Callable[[int], bytes]) -> bytes:
     """Return which records have the largest id of their register; *last* is the last record of each, *places* are theirs."""
     is_last = bytearray(repeat(1, len(registers)))
-    every = range(len(registers))
-    for place in list(compress(every, map(ne, map(last.__getitem__, registers), every))):
+    for place in sorted(set(range(len(registers))).difference(last.values())):
         standing = last[registers[place]]
         loser = place if id_of(places[place]) < id_of(places[standing]) else standing
         last[registers[place]] = place + standing - loser
