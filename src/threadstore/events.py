@@ -165,7 +165,11 @@ def check_choice(value: object, field: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{field} must be one of {', '.join(choices)}, not {value!r:.64}")
 
 
-class Actor(Struct, frozen=True, array_like=True):
+# The checks see to it that nothing in a fact can lead back to it, so the garbage collector need not look at facts: a process that
+# holds a million of them would wait for it otherwise.
+
+
+class Actor(Struct, frozen=True, array_like=True, gc=False):
     """
     Who acts: an opaque *id*, the *name* shown, and the *role* that the application vouches for.
 
@@ -190,7 +194,7 @@ class Actor(Struct, frozen=True, array_like=True):
         check_choice(self.role, "role", ROLES)
 
 
-class TextQuote(Struct, frozen=True, array_like=True):
+class TextQuote(Struct, frozen=True, array_like=True, gc=False):
     """
     A passage of the article: what it says, what stands around it, and where it began.
 
@@ -210,7 +214,7 @@ class TextQuote(Struct, frozen=True, array_like=True):
         check_int(self.start, "start", 0)
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
     """
     A fact. The base of all kinds; only its subclasses are made.
 
