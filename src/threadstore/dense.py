@@ -30,7 +30,7 @@ from threadstore.lens import Lens
 from threadstore.outline import Outline
 from threadstore.policy import Rules
 from threadstore.registers import Cell
-from threadstore.state import Cells
+from threadstore.state import Cells, State
 from threadstore.thread import T, Thread
 from threadstore.viewmodel import ThreadView
 
@@ -289,9 +289,9 @@ class DenseThread(Thread):
         """Yield the facts that the thread was given, from the log."""
         return chain(self._source.upto(self.revision), list(self._unlogged.values()))
 
-    def standing_facts(self) -> Iterator[Event]:
-        """Yield the facts that make up the state. Complexity: that of folding them all."""
-        return Thread.of(self.facts(), key=self.key).standing_facts()
+    def bare_and_kept(self) -> tuple[Iterable[CommentPosted], Iterable[tuple[str, Cells]]]:
+        """Return what makes up the state. Complexity: that of folding all facts."""
+        return Thread.of(self.facts(), key=self.key).bare_and_kept()
 
     def targets(self) -> Iterator[str]:
         """Yield all that some fact is about."""
@@ -355,6 +355,10 @@ class DenseThread(Thread):
         self._unlogged[event.id] = event
         return changed
 
+    def _let_in(self, other: State) -> None:
+        for event in list(other.facts()):
+            self.apply(event)
+
     def admit(self, event: Event, revision: int) -> None:
         """Let in the next fact of the log. Complexity: as for `apply`."""
         self.despite_damage(lambda: self._admit_next(event, revision) if revision > self.revision else None)
@@ -390,6 +394,8 @@ class DenseThread(Thread):
         rank = self._uncelled(event.target)
         if rank is not None:
             self._cells[event.target] = self._cells_of(rank)
+        elif isinstance(event, CommentPosted):
+            self._cells.setdefault(event.target, {})  # what is bare is in the columns
         return super().apply(event)
 
     def _uncelled(self, target: str) -> int | None:

@@ -15,7 +15,7 @@ Law: a dense outline answers as an ordinary one of the same facts.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -28,7 +28,7 @@ from threadstore.columns import TOP, Columns
 from threadstore.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import hash_of, name_hash
 from threadstore.mentions import Names, Nearest, starts_of_names
-from threadstore.outline import Node, Outline, SortKey, behind
+from threadstore.outline import Node, Outline, SortKey, added, behind
 from threadstore.ranking import Order, Votes, key
 from threadstore.runs import Runs
 from threadstore.standing import Locks, Standing, person_erasures
@@ -56,7 +56,7 @@ class Place(Node):
         self.id = id
         self.kept = False
         self.home = None
-        self.buried = []
+        self.buried = ()
         self.votes = columns.votes_on(rank)
         self.shown = columns.revision[rank] > 0
         self.replies = columns.kid_count(rank)
@@ -265,7 +265,7 @@ class DenseOutline(Outline):
         self.kept_ranks[rank] = self._nodes[place.id] = place
         place.kept = True
         if columns.parent[rank] == TOP:
-            insort(self._top.children, place.id)
+            self._top.children = added(self._top.children, place.id)
             self._rerank(place)
         return place
 
@@ -345,7 +345,7 @@ class DenseOutline(Outline):
             columns.add_kid(above, rank)
             self.views.pop(above, None)
         else:
-            insort(parent.children, event.id)
+            parent.children = added(parent.children, event.id)
             parent.replies += 1
         self._places["total"] += 1
         for runs in self._flat_runs.values():

@@ -156,6 +156,26 @@ class Names:
         uses.live += 1
         self._actors[id] = actor
 
+    def add_all(self, comments: Iterable[tuple[str, Actor | None]]) -> None:
+        """
+        Note what `add` notes, of comments that are not noted yet, oldest first.
+
+        Complexity: O(comments), and O(n log n) for the names where most are new.
+        """
+        ids_by: dict[Actor, list[str]] = {}
+        for id, actor in comments:
+            if actor is not None:
+                ids_by.setdefault(actor, []).append(id)
+        ids_by = {actor: ids for actor, ids in ids_by.items() if actor.name.strip()}
+        self._expect({actor.name for actor in ids_by})
+        for actor, ids in ids_by.items():
+            uses = self._uses_of(actor.name)
+            uses.settled = uses.settled and not uses.told and not uses.ids
+            uses.ids += ids
+            uses.first.setdefault(actor.id, ids[0])
+            uses.live += len(ids)
+            self._actors.update(dict.fromkeys(ids, actor))
+
     def discard(self, id: str) -> None:
         """
         Forget the name that the comment *id* used, if any: it was erased, or another post stands in its place.
@@ -183,17 +203,7 @@ class Names:
     def tell_all(self, told: Iterable[tuple[Actor, str]]) -> None:
         """Note what `tell` notes, of many. Complexity: O(n log n), less than one by one where most names are new."""
         several = list(told)
-        new = {actor.name for actor, _ in several} - self._uses.keys()
-        if len(new) > len(self._uses):
-            self._uses.update((name, _Uses()) for name in new)
-            self._sorted = sorted(self._uses)
-            self._heads.update(name[0] for name in new)
-            self._width = max(self._width, *map(len, new))
-            before, lengths = "", 0
-            for name in self._sorted:  # what starts a name stands before it, and each tells the next
-                lengths = 1 << len(name) | lengths & _up_to(_common(before, name))
-                self._lengths[name] = lengths
-                before = name
+        self._expect({actor.name for actor, _ in several})
         for actor, id in several:
             self.tell(actor, id)
 
@@ -204,6 +214,21 @@ class Names:
                 count = len(uses.told)
                 uses.told = {}
                 self._lose_uses(name, count)
+
+    def _expect(self, names: set[str]) -> None:
+        """Make room for the uses of *names*, if more are new than known: less work than one by one, as `_uses_of` does it."""
+        new = names - self._uses.keys()
+        if len(new) <= len(self._uses):
+            return
+        self._uses.update((name, _Uses()) for name in new)
+        self._sorted = sorted(self._uses)
+        self._heads.update(name[0] for name in new)
+        self._width = max(self._width, *map(len, new))
+        before, lengths = "", 0
+        for name in self._sorted:  # what starts a name stands before it, and each tells the next
+            lengths = 1 << len(name) | lengths & _up_to(_common(before, name))
+            self._lengths[name] = lengths
+            before = name
 
     def _uses_of(self, name: str) -> _Uses:
         uses = self._uses.get(name)

@@ -42,6 +42,7 @@ from threadstore.standing import (
     effective_reaction,
     is_author,
     is_pinned,
+    is_unjudged,
     judge,
     person_erasures,
     rivals,
@@ -53,9 +54,22 @@ from threadstore.viewmodel import Counts
 if TYPE_CHECKING:
     from threadstore.lens import Lens
 
-__all__ = ["Node", "Outline", "Outlined", "SortKey", "behind"]
+__all__ = ["Node", "Outline", "Outlined", "SortKey", "added", "behind"]
 
 SortKey = tuple[int | str, ...]
+
+
+#: Ids in order. Most comments have no reply, and nothing is kept for those.
+Ids = list[str] | tuple[()]
+
+
+def added(ids: Ids, id: str) -> Ids:
+    """Return *ids* with one more in its place. Complexity: O(log n) comparisons, and a move of memory."""
+    if not ids:
+        return [id]
+    assert isinstance(ids, list)
+    insort(ids, id)
+    return ids
 
 
 class Node:
@@ -73,8 +87,8 @@ class Node:
         #: Whether the public sees the comment itself.
         self.shown = False
         #: The ids of the live children, in order, and of the others.
-        self.children: list[str] = []
-        self.buried: list[str] = []
+        self.children: Ids = ()
+        self.buried: Ids = ()
         #: How many direct replies the public sees.
         self.replies = 0
         self.votes: dict[str, int] = {}
@@ -96,8 +110,9 @@ class Node:
         return islice(self.children, start, None), len(self.children) - start
 
 
-def _remove(keys: list[Any], key: Any) -> None:
+def _remove(keys: list[Any] | tuple[()], key: Any) -> None:
     """Take *key* out of a sorted list that holds it. Complexity: O(log n) comparisons, and a move of memory."""
+    assert isinstance(keys, list), key
     del keys[bisect_left(keys, key)]
 
 
@@ -185,8 +200,38 @@ class Outline:
 
     def _begin(self) -> None:
         """Give all that there is its place."""
-        for target in sorted(self._state.targets()):
-            self._settle(target)
+        appended: list[CommentPosted] = []
+        for target in sorted(self._state.targets()):  # so that what a comment answers comes before it
+            posted = self._append(target)
+            if posted is None:
+                self._settle(target)
+            else:
+                appended.append(posted)
+        self._places["total"] += len(appended)
+        self._top_level += sum(1 for posted in appended if posted.parent is None)
+        self.names.add_all((posted.id, posted.actor) for posted in appended)
+
+    def _append(self, id: str) -> CommentPosted | None:
+        """Give a comment its place behind all that have one, and return it, if nothing about it is to be judged."""
+        cells = self._state.cells(id)
+        if self._today is not self._state or not is_unjudged(cells, self._horizons):
+            return None
+        posted = cells["posted"][id,]
+        assert isinstance(posted, CommentPosted), id
+        parent = self._top if posted.parent is None else self._nodes.get(posted.parent)
+        if parent is None or not (parent.live or parent is self._top):
+            return None
+        node = self._nodes[id] = Node(id)
+        node.posted, node.parent, node.home = posted, parent, parent
+        node.standing, node.shown = Standing(posted), True
+        if "reaction" in cells:
+            node.votes = tally(cells, self.rules)
+        parent.children = added(parent.children, id)
+        parent.replies += 1
+        author = None if posted.actor is None else posted.actor.id
+        self._by_author.setdefault(author, []).append(id)
+        self._shown_by[author] = self._shown_by.get(author, 0) + 1
+        return posted
 
     def _settle(self, target: str) -> None:
         cells = self._state.cells(target)
@@ -543,7 +588,7 @@ class Outline:
     def _attach(self, node: Node, parent: Node) -> None:
         node.parent = node.home = parent
         if not node.live:
-            insort(parent.buried, node.id)
+            parent.buried = added(parent.buried, node.id)
             return
         self._gain(parent, node)
         if parent is not self._top:
@@ -559,7 +604,7 @@ class Outline:
         """Count a node that is live now among its parent's children; that may bring the parent to life, and so on up."""
         while True:
             was_live = parent.live
-            insort(parent.children, node.id)
+            parent.children = added(parent.children, node.id)
             if was_live or (above := parent.parent) is None:
                 break
             node, parent = parent, above
@@ -570,7 +615,7 @@ class Outline:
         """Bury a node that is live no longer; that may bury the parent as well, and so on up."""
         while True:
             _remove(parent.children, node.id)
-            insort(parent.buried, node.id)
+            parent.buried = added(parent.buried, node.id)
             if parent.live or (above := parent.parent) is None:
                 break
             node, parent = parent, above
@@ -646,7 +691,8 @@ class Outline:
         assert self._nodes.keys() == fresh._nodes.keys()
         for id, node in fresh._nodes.items():
             mine = self._nodes[id]
-            assert (mine.children, mine.buried) == (node.children, node.buried), id
+            assert list(mine.children) == list(node.children), id
+            assert list(mine.buried) == list(node.buried), id
             assert (mine.votes, mine.replies, mine.pinned) == (node.votes, node.replies, node.pinned), id
             assert (mine.parent is None or node.parent is None) or mine.parent.id == node.parent.id, id
             assert mine.standing == node.standing, id

@@ -19,11 +19,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from threadstore.codec import encode
-from threadstore.events import Event, Key, Shape, is_redacted, redact
+from threadstore.events import REGISTERS, Event, Key, Shape, is_redacted, redact
 
-__all__ = ["Cell", "join"]
+__all__ = ["SHAPES", "Cell", "join"]
 
 Cell = dict[Key, Event]
+
+#: The shape of each cell, by its name.
+SHAPES: Final[Mapping[str, Shape]] = {write.cell: write.shape for writes in REGISTERS.values() for write in writes}
 
 
 def _rank(event: Event) -> tuple[bytes, bool, bytes]:

@@ -50,6 +50,7 @@ __all__ = [
     "is_absorbed",
     "is_author",
     "is_pinned",
+    "is_unjudged",
     "judge",
     "marks_up",
     "opened",
@@ -67,7 +68,7 @@ _UNJUDGED: Final = frozenset({"posted", "reaction"})
 Text = CommentPosted | CommentEdited
 
 
-class Standing(Struct, frozen=True):
+class Standing(Struct, frozen=True, gc=False):
     """
     What holds for a comment or a correction, whoever looks.
 
@@ -256,6 +257,11 @@ def _unopened(cells: Cells, posted: CommentPosted, text: Text, rules: Rules) -> 
     return [mark for mark in lifted if reach.get(mark.id, "") <= mark.id]
 
 
+def is_unjudged(cells: Cells, horizons: Mapping[str, str]) -> bool:
+    """Return whether nothing is known of a target that `judge` would have to look at, but that the comment was posted."""
+    return not horizons and "posted" in cells and cells.keys() <= _UNJUDGED
+
+
 def judge(cells: Cells, posted: CommentPosted, horizons: Mapping[str, str], rules: Rules) -> Standing:
     """
     Return what holds for a comment.
@@ -268,7 +274,7 @@ def judge(cells: Cells, posted: CommentPosted, horizons: Mapping[str, str], rule
 
     Complexity: O(facts about the comment), reactions apart.
     """
-    if not horizons and cells.keys() <= _UNJUDGED:
+    if is_unjudged(cells, horizons):
         return Standing(posted)
     text = current_text(cells, posted, rules)
     stale = bool(_unopened(cells, posted, text, rules))

@@ -22,15 +22,19 @@ from itertools import chain
 from typing import Self
 
 from threadstore.codec import encode
-from threadstore.events import REGISTERS, Event, redact
+from threadstore.events import REGISTERS, CommentPosted, Event, redact
 from threadstore.ids import NIL, time_of
-from threadstore.registers import Cell, join
+from threadstore.registers import SHAPES, Cell, join
 
 __all__ = ["Cells", "State"]
 
 Cells = dict[str, Cell]
 
 _NO_CELLS: Cells = {}
+
+
+def _cells_of(posted: CommentPosted) -> Cells:
+    return {"posted": {(posted.id,): posted}}
 
 
 class State:
@@ -44,6 +48,7 @@ class State:
     """
 
     __slots__ = (
+        "_bare",
         "_cells",
         "_complete",
         "_facts",
@@ -70,6 +75,8 @@ class State:
         #: How often the state has changed.
         self.changes = 0
         self._cells: dict[str, Cells] = {}
+        #: Comments of which nothing is known but that they were posted: their cells are made when they are needed.
+        self._bare: dict[str, CommentPosted] = {}
         self._facts: dict[str, Event] = {}
         #: Other facts under ids that `_facts` has already.
         self._twins: dict[bytes, Event] = {}
@@ -95,20 +102,47 @@ class State:
         if writes is None:
             raise TypeError(f"an event is needed, not {type(event).__name__}")
         self._admit(event)
-        cells = self._cells.setdefault(event.target, {}) if writes else _NO_CELLS
+        if type(event) is CommentPosted and self._is_bare(event):
+            return self._put_bare(event)
+        cells = self._cells_for(event.target) if writes else _NO_CELLS
         changed = False
         for name, shape, key_of, when in writes:
             if when is not None and not when(event):
                 continue
-            cell = cells.setdefault(name, {})
+            cell = cells.get(name)
+            if cell is None:
+                cell = cells[name] = {}
             key = key_of(event)
             before = cell.get(key)
-            if not join(shape, cell, key, event):
+            if before is None:
+                cell[key] = event
+            elif not join(shape, cell, key, event):
                 continue
             changed = True
             self._changed(name, event, before)
         self.changes += changed
         return changed
+
+    def _is_bare(self, posted: CommentPosted) -> bool:
+        """Return whether *posted* would be all that is known of the comment."""
+        id = posted.id
+        return id not in self._cells and not (posted.spoiler or posted.held) and self._bare.get(id, posted) == posted
+
+    def _put_bare(self, posted: CommentPosted) -> bool:
+        if posted.id in self._bare:
+            return False
+        self._bare[posted.id] = posted
+        self.changes += 1
+        self._changed("posted", posted, None)
+        return True
+
+    def _cells_for(self, target: str) -> Cells:
+        """Return the cells of a target, to be changed."""
+        cells = self._cells.get(target)
+        if cells is None:
+            posted = self._bare.pop(target, None)
+            cells = self._cells[target] = {} if posted is None else _cells_of(posted)
+        return cells
 
     def _changed(self, cell: str, event: Event, before: Event | None) -> None:
         """Note that *event* now stands in a cell of its target in the place of *before*; for subclasses that derive from it."""
@@ -119,13 +153,16 @@ class State:
                 raise ValueError(f"event {event.id} is of thread {event.thread!r}, not of {self.key!r}")
             self.key = event.thread
         id = event.id
-        known = self._facts.setdefault(id, event)
-        if known is not event and known != event:
-            self._twins[encode(event)] = event
+        self._remember(id, event)
         if id > self.latest:
             self.latest = id
         if not self.earliest or id < self.earliest:
             self.earliest = id
+
+    def _remember(self, id: str, event: Event) -> None:
+        known = self._facts.setdefault(id, event)
+        if known is not event and known != event:
+            self._twins[encode(event)] = event
 
     def merge(self, other: State) -> Self:
         """
@@ -138,16 +175,39 @@ class State:
         """
         if self.key and other.key and self.key != other.key:
             raise ValueError(f"{other.key!r} is another thread than {self.key!r}")
-        for event in list(other.facts()):
-            self.apply(event)
-        for event in list(other.standing_facts()):
-            self.apply(event)
+        self._let_in(other)
         self.key = self.key or other.key
         self.latest = max(self.latest, other.latest)
         if other.earliest and (not self.earliest or other.earliest < self.earliest):
             self.earliest = other.earliest
         self._complete = self._complete and other._complete
         return self
+
+    def _let_in(self, other: State) -> None:
+        for event in list(other.facts()):
+            self._remember(event.id, event)
+        bare, kept = other.bare_and_kept()
+        for posted in list(bare):
+            if self._is_bare(posted):
+                self._put_bare(posted)
+            else:
+                self._join(posted.id, _cells_of(posted))
+        for target, cells in list(kept):
+            self._join(target, cells)
+
+    def _join(self, target: str, others: Cells) -> None:
+        """Join into the cells of a target what stands in another state's: where the two are equal there is nothing to do."""
+        cells = self._cells_for(target)
+        for name, other in others.items():
+            cell = cells.setdefault(name, {})
+            if cell == other:
+                continue
+            shape = SHAPES[name]
+            for key, event in other.items():
+                before = cell.get(key)
+                if join(shape, cell, key, event):
+                    self.changes += 1
+                    self._changed(name, event, before)
 
     # --- the facts ------------------------------------------------------------------------------------------------------------
 
@@ -169,13 +229,23 @@ class State:
 
         Folding them gives an equal thread, so they serve as its snapshot. Complexity: O(n).
         """
-        for cells in self._cells.values():
+        bare, kept = self.bare_and_kept()
+        yield from bare
+        for _, cells in kept:
             for cell in cells.values():
                 yield from cell.values()
 
+    def bare_and_kept(self) -> tuple[Iterable[CommentPosted], Iterable[tuple[str, Cells]]]:
+        """Return the comments of which nothing else is known, and the cells of all other targets; not to be changed."""
+        return self._bare.values(), self._cells.items()
+
     def cells(self, target: str) -> Cells:
         """Return the cells of a comment, a correction, or the thread as a whole (``""``); not to be changed."""
-        return self._cells.get(target, _NO_CELLS)
+        cells = self._cells.get(target)
+        if cells is None:
+            posted = self._bare.get(target)
+            cells = _NO_CELLS if posted is None else _cells_of(posted)
+        return cells
 
     def reactions(self, target: str) -> Cell | None:
         """Return the reactions to a comment, by actor and kind; not to be changed."""
@@ -183,7 +253,7 @@ class State:
 
     def targets(self) -> Iterator[str]:
         """Yield all that some fact is about."""
-        return iter(self._cells)
+        return chain(self._bare, self._cells)
 
     def newest(self, below: str | None = None) -> Iterator[str]:
         """Yield what some fact is about, the largest id first, from *below* an id on; not the thread. Complexity: O(n log n)."""

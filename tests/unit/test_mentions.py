@@ -534,3 +534,25 @@ def test_names_told_at_once_are_those_told_one_by_one():
     body = "@Alan Bo @Alan @Ala @Al B @Al @A @Bob @Bo @Alan Bob"
     assert one.find(body, comment="50", nearest=list) == other.find(body, comment="50", nearest=list)
     assert len(one.find(body, comment="50", nearest=list)) == 9
+
+
+@pytest.mark.parametrize("known", [[], [("00", Actor("x", "Al"))], [("99", Actor("a", "Al"))]])
+def test_comments_noted_at_once_are_those_noted_one_by_one(known: list[tuple[str, Actor]]):
+    """Whatever was noted before, several speak under one name, somebody changes role or name, and one is nobody."""
+    speakers = [Actor("a", "Al"), Actor("b", "Al"), None, Actor("a", "Al", "moderator"), Actor("a", "Alan"), Actor("c", " ")]
+    comments = [(f"{number:02}", actor) for number, actor in enumerate([*speakers, *reversed(speakers)], 1)]
+    one, other = Names(), Names()
+    for names in (one, other):
+        for id, actor in known:
+            names.add(id, actor)
+    one.add_all(comments)
+    for id, actor in comments:
+        other.add(id, actor)
+    for _ in range(2):
+        for at in range(14):
+            found = [names.find("@Al @Alan", comment=f"{at:02}", nearest=list) for names in (one, other)]
+            assert found[0] == found[1]
+        assert len(one) == len(other) == 2
+        for names in (one, other):
+            names.discard("01")
+            names.discard("05")

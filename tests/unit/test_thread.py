@@ -180,6 +180,21 @@ def test_merging_is_folding_together():
         assert (one.latest, one.earliest) == (id_of(5), id_of(1))
 
 
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_merging_joins_what_both_know(looked_at: bool):
+    """Whatever either knows of a comment, and whether or not somebody has looked, what stands is what stands of all facts."""
+    about_one = [posted(1), edited(4, 1), edited(7, 1), reacted(5, 1), unreacted(6, 1), removed(8, 1), pinned(9, 1)]
+    histories = [[posted(1)], about_one[:3], about_one[1:2], about_one[3:4], about_one[4:], [redact(posted(1)), posted(2)]]
+    for mine, others in permutations(histories, 2):
+        one, other = fold([*mine, posted(3)]), fold(others)
+        if looked_at:
+            one.view()
+        expected = fold([*mine, posted(3), *others])
+        assert one.merge(other).digest() == expected.digest()
+        assert one.view(reader=MODERATOR, order="top") == expected.view(reader=MODERATOR, order="top")
+        one.outline(Policy().rules).check()
+
+
 def test_merging_takes_the_key():
     """A thread without a key takes the other's, also if that one has no facts."""
     assert Thread().merge(Thread("a")).key == "a"
@@ -204,6 +219,16 @@ def test_merging_keeps_the_ids_that_were_seen():
         assert (one.latest, one.earliest) == (id_of(8), id_of(0))
     fresh = Thread(THREAD).merge(Thread.restored(THREAD, (), revision=1, latest=id_of(3), earliest=id_of(2)))
     assert (fresh.latest, fresh.earliest) == (id_of(3), id_of(2))
+
+
+def test_merging_counts_what_changed():
+    """What was known already changes nothing, and neither thread has a hand in the other from then on."""
+    one, other = fold(SOME[:2]), fold(SOME)
+    before = one.changes
+    assert one.merge(other).changes == before + 3
+    assert one.merge(other).changes == before + 3
+    one.apply(reacted(6, 2, by=BOB))
+    assert other.digest() == fold(SOME).digest()
 
 
 # --- snapshots ----------------------------------------------------------------------------------------------------------------
