@@ -21,7 +21,7 @@ last of them must not be its default, and each field is refused that is not in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -206,6 +206,9 @@ def encode(event: e.Event) -> bytes:
 
     Complexity: O(size of the event).
     """
+    values_of = _QUICK_VALUES.get(type(event))
+    if values_of is not None and not event.extra:
+        return _encoder.encode(values_of(event))
     plan = _BY_KIND.get(type(event))
     if plan is None:
         raise TypeError(f"{type(event).__name__} is no kind of event")
@@ -218,6 +221,39 @@ def encode(event: e.Event) -> bytes:
         while values[-1] == plan.defaults[len(values) - 1]:
             values.pop()
     return _encoder.encode(values)
+
+
+# The values of the kinds that nearly all events are of, written out: it takes half of the time.
+
+
+def _values_of_post(event: e.CommentPosted) -> Sequence[Any]:
+    parent = None if event.parent is None else to_bytes(event.parent)
+    values = (
+        _POSTED,
+        SCHEMA,
+        to_bytes(event.id),
+        event.thread,
+        event.actor,
+        parent,
+        event.spoiler,
+        event.held,
+        event.at,
+        event.body,
+    )
+    return values if event.meta is None else (*values, event.meta)
+
+
+def _values_of_reaction(event: e.ReactionGiven) -> Sequence[Any]:
+    values = (_GIVEN, SCHEMA, to_bytes(event.id), event.thread, event.actor, to_bytes(event.comment))
+    return values if event.kind == e.SUPPORT else (*values, event.kind)
+
+
+_POSTED: Final = "comment.posted"
+_GIVEN: Final = "reaction.given"
+_QUICK_VALUES: Final[Mapping[type[e.Event], Callable[[Any], Sequence[Any]]]] = {
+    e.CommentPosted: _values_of_post,
+    e.ReactionGiven: _values_of_reaction,
+}
 
 
 # --- decoding -----------------------------------------------------------------------------------------------------------------
@@ -349,7 +385,7 @@ def _reaction(_tag: str, _schema: int, id: Any, thread: Any, actor: Any, comment
     return e.ReactionGiven(id=from_bytes(id), thread=thread, actor=_actor(actor), comment=from_bytes(comment), kind=kind)
 
 
-_QUICK: Final[Mapping[str, Callable[..., e.Event]]] = {"comment.posted": _post, "reaction.given": _reaction}
+_QUICK: Final[Mapping[str, Callable[..., e.Event]]] = {_POSTED: _post, _GIVEN: _reaction}
 _NOT_CANONICAL: Final = "it is not in canonical form"
 _MISSING: Final = "fields are missing"
 

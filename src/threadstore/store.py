@@ -55,8 +55,10 @@ from threadstore.events import (
     MAX_AT,
     MAX_THREAD_KEY,
     REGISTERS,
+    CommentErased,
     Erasure,
     Event,
+    PersonErased,
     ThreadDescribed,
     check_int,
     check_key,
@@ -64,7 +66,7 @@ from threadstore.events import (
 )
 from threadstore.feeds import Feed, FeedItem
 from threadstore.hot import Hot, HotThreads
-from threadstore.ids import HybridClock, time_of
+from threadstore.ids import HybridClock, last_id_at, time_of
 from threadstore.lens import Lens
 from threadstore.logs.memory import MemoryLog
 from threadstore.logs.protocol import Append, Damage, EventLog, Record, Revision, Snapshot, Summary
@@ -87,6 +89,7 @@ _TAIL: Final = 2_000
 SNAPSHOT_FROM: Final = 2_000
 _CACHE_BYTES: Final = 64 << 20
 _MERGE_BATCH: Final = 10_000
+_ERASING: Final = (CommentErased, PersonErased)
 _CHUNK: Final = 1_000
 _POLL_SECONDS: Final = 0.05
 _POLICY: Final = Policy()
@@ -504,8 +507,8 @@ class ThreadStore:
             return self._clock.mint(after=after)
 
     def _erasures(self, events: Iterable[Event]) -> list[Erasure]:
-        rules = self.policy.rules
-        return [erasure for event in events if (erasure := erasure_of(event, rules)) is not None]
+        found = (erasure_of(event, self.policy.rules) for event in events if type(event) in _ERASING)
+        return [erasure for erasure in found if erasure is not None]
 
     def _spread_news(self) -> None:
         with self._news:
@@ -541,11 +544,11 @@ class ThreadStore:
     def _admitted(self, events: Iterable[Event], refused: Refusals) -> Iterator[Event]:
         """Yield the events whose time has come."""
         skew = self.policy.max_clock_skew
-        latest = self._now() + skew
+        latest = last_id_at(self._now() + skew)
         for event in events:
             if type(event) not in REGISTERS:
                 raise TypeError(f"an event is needed, not {type(event).__name__}")
-            if time_of(event.id) > latest:
+            if event.id > latest:
                 refused.append((event.id, ClockSkew(event.id, time_of(event.id) - skew)))
             else:
                 yield event
@@ -557,7 +560,8 @@ class ThreadStore:
             of_threads.setdefault(event.thread, []).append(event)
         new = 0
         for key, events in of_threads.items():
-            events.sort(key=lambda event: erasure_of(event, self.policy.rules) is None)
+            if self._erasures(events):
+                events.sort(key=lambda event: erasure_of(event, self.policy.rules) is None)
             new += self._merge_thread(key, events, refused)
         self._spread_news()
         return new

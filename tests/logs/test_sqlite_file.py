@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -713,3 +713,20 @@ def test_heads_that_are_told_twice_are_read_anew(tmp_path: Path, opened: Open, m
     monkeypatch.setattr("threadstore.logs.sqlite.has_repeats", lambda rows: True)
     again = log.heads("t")
     assert (list(again.revisions), again.heads) == (list(told.revisions), told.heads) == ([1, 2, 3], told.heads)
+
+
+@pytest.mark.parametrize("known", [[], range(1, 301), range(1, 301, 7), [150], [*range(1, 150), *range(1_000, 1_300)]])
+def test_many_that_are_known_in_part_are_stored_in_part(opened: Open, known: Iterable[int]):
+    """However few or many of them are there already, and whatever lies between them, each is there once."""
+    log = opened()
+    before = posts(*known, *range(3_000, 3_100))
+    log.append("t", before)
+    batch = posts(*range(1, 301), *range(2_000, 2_300))
+    appended = log.append("t", [*reversed(batch), *batch])
+    assert appended.new == len({post.id for post in batch} - {post.id for post in before})
+    stored = {record.event.id: record.position for record in log.read_all()}
+    assert stored.keys() == {post.id for post in (*before, *batch)}
+    assert list(appended.positions) == [stored[post.id] for post in (*reversed(batch), *batch)]
+    other = replace(batch[0], parent=batch[1].id)
+    with pytest.raises(ConflictingEvent):
+        log.append("t", [*batch[1:], other])

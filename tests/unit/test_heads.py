@@ -24,6 +24,7 @@ from threadstore.heads import (
     ends,
     has_repeats,
     head,
+    heads_of,
     name_hash,
     reaction_code,
     role_of,
@@ -115,6 +116,12 @@ def test_a_head_has_the_fields_of_its_event(event: Event):
     assert role_of(said[ROLE]) == (None if event.actor is None else event.actor.role)
     assert said[ROLE + 1 : 60] == b"\0\0"
     assert are_sound(said)
+
+
+def test_heads_made_at_once_are_those_made_one_by_one():
+    """Whatever the kinds, the actors and their order."""
+    assert heads_of(EVERY) == list(map(head, EVERY))
+    assert heads_of([]) == []
 
 
 def test_a_plain_event_names_what_it_is_about():

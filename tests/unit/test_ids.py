@@ -14,11 +14,13 @@ from threadstore.ids import (
     MAX_MILLIS,
     NIL,
     HybridClock,
+    all_to_bytes,
     check_id,
     from_bytes,
     id_for,
     invert,
     is_id,
+    last_id_at,
     make_id,
     random_bits,
     time_of,
@@ -115,6 +117,14 @@ def test_the_end_of_time_is_the_year_10889():
     assert MAX_MILLIS == 2**48 - 1 == time_of("ffffffff-ffff-7fff-bfff-ffffffffffff")
 
 
+@pytest.mark.parametrize(("ms", "nearest"), [(0, 0), (NOW, NOW), (MAX_MILLIS, MAX_MILLIS), (-1, 0), (MAX_MILLIS + 1, MAX_MILLIS)])
+def test_the_last_id_of_a_millisecond_is_above_all_others_of_it(ms: int, nearest: int):
+    """And below all of the next."""
+    last = last_id_at(ms)
+    assert is_id(last)
+    assert last == make_id(nearest, ones(12), ones(62))
+
+
 def test_the_nil_id_is_below_every_id():
     """NIL is the floor of all orders, has the time 0, and is no id of an event."""
     assert make_id(0, 0, 0) > NIL
@@ -130,6 +140,12 @@ def test_text_and_bytes_are_two_forms_of_one_id(id: str):
     """An id becomes the same 16 bytes as in the standard library, and the same text again."""
     assert to_bytes(id) == UUID(id).bytes
     assert from_bytes(to_bytes(id)) == id
+
+
+@given(st.lists(ids))
+def test_several_ids_become_the_bytes_of_each(several: list[str]):
+    """Once each, in their order."""
+    assert all_to_bytes([*several, NIL]) == [*map(to_bytes, several), bytes(16)]
 
 
 @given(st.binary(min_size=16, max_size=16))

@@ -42,8 +42,8 @@ from msgspec.structs import replace
 from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, CorruptRecord, DataError, StoreError, ThreadStoreError
 from threadstore.events import Erasure, Event, is_redacted, redact
-from threadstore.heads import KIND, OTHER, POST, SIZE, Heads, are_sound, has_repeats, head
-from threadstore.ids import from_bytes, is_id, to_bytes
+from threadstore.heads import KIND, OTHER, POST, SIZE, Heads, are_sound, has_repeats, head, heads_of
+from threadstore.ids import all_to_bytes, from_bytes, is_id, to_bytes
 from threadstore.logs import _sqlite_acts as acts
 from threadstore.logs import _sqlite_derived as derived
 from threadstore.logs._sqlite_database import Database
@@ -126,6 +126,7 @@ _REVISION: Final = f"""
 
 # --- appending
 _KNOWN: Final = "SELECT id, position, data FROM events WHERE id IN "
+_NEAR: Final = "SELECT id FROM events WHERE id BETWEEN ? AND ? LIMIT ?"
 _STANDING: Final = f"""
     SELECT ({_GIVEN}),
         (SELECT id FROM threads WHERE key = ?), coalesce(({_REVISION}), 0),
@@ -241,7 +242,9 @@ class SqliteLog(EventLog):
         number = standing.thread
         position, _, revision, *_ = after = standing.behind(1)
         try:
-            writer.execute(_INSERT, _row(event, position, number, revision, seed(thread.encode())))
+            writer.execute(
+                _INSERT, _row(event, to_bytes(event.id), head(event), position, number, revision, seed(thread.encode()))
+            )
         except sqlite3.IntegrityError:
             return None
         writer.execute(_COUNT, (revision, number))
@@ -681,9 +684,9 @@ def _revision(connection: sqlite3.Connection, thread: str) -> int:
 
 def _known(writer: sqlite3.Connection, facts: Mapping[str, Event]) -> dict[str, Position]:
     """Return the positions of the facts that are already there, having checked that each is the same fact."""
-    ids, found = [to_bytes(id) for id in facts], dict[str, Row]()
+    ids, found = sorted(map(to_bytes, facts)), dict[str, Row]()
     for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
+        chunk = _perhaps_known(writer, ids[start : start + _CHUNK])
         rows = writer.execute(f"{_KNOWN} ({','.join('?' * len(chunk))})", chunk).fetchall()
         found |= {from_bytes(id): place for id, *place in rows}
     for id, event in facts.items():
@@ -695,6 +698,16 @@ def _known(writer: sqlite3.Connection, facts: Mapping[str, Event]) -> dict[str, 
                 _check_sound(writer, id, position)  # what is damaged is not what it says
                 raise
     return {id: position for id, (position, _) in found.items()}
+
+
+def _perhaps_known(writer: sqlite3.Connection, ids: list[bytes]) -> list[bytes]:
+    """Return which of these *ids*, in order, are worth a look: of many, those that are found where all of them would be."""
+    if len(ids) > _FEW:
+        near = writer.execute(_NEAR, (ids[0], ids[-1], len(ids))).fetchall()
+        if len(near) < len(ids):
+            there = {id for (id,) in near}
+            return [id for id in ids if id in there]
+    return ids
 
 
 def _are_new(writer: sqlite3.Connection, appends: Iterable[Append]) -> bool:
@@ -731,13 +744,23 @@ def _insert(
             writer.execute(_COUNT, (last, number))
         _sum_up(writer, number, last, max(ids), summaries[thread])
         streams[thread] = number, seed(thread.encode()), iter(range(revision + 1, last + 1))
-    rows, positions = [], {}
-    for position, event in enumerate(events, 1 + max(standing.position for standing in standings.values())):
-        number, mark, revisions = streams[event.thread]
-        rows.append(_row(event, position, number, next(revisions), mark))
-        positions[event.id] = Position(position)
-    writer.executemany(_INSERT, rows)
-    return positions
+    first = 1 + max(standing.position for standing in standings.values())
+    writer.executemany(_INSERT, list(_rows(events, first, streams)))
+    return {event.id: Position(position) for position, event in enumerate(events, first)}
+
+
+def _rows(events: Sequence[Event], position: int, streams: Mapping[str, tuple[int, int, Iterator[int]]]) -> Iterator[Row]:
+    """
+    Yield the rows of *events* from a position on.
+
+    Of a thousand at once, while they are at the processor's hand: events lie far apart in memory.
+    """
+    for start in range(0, len(events), _CHUNK):
+        some = events[start : start + _CHUNK]
+        for event, id, told in zip(some, all_to_bytes(event.id for event in some), heads_of(some), strict=True):
+            number, mark, revisions = streams[event.thread]
+            yield _row(event, id, told, position, number, next(revisions), mark)
+            position += 1
 
 
 def _sum_up(writer: sqlite3.Connection, number: int, revision: int, latest: str, summary: Summary | None) -> None:
@@ -748,11 +771,10 @@ def _sum_up(writer: sqlite3.Connection, number: int, revision: int, latest: str,
         writer.execute(_OUTDATE, (number, to_bytes(latest), _NO_SUMMARY))
 
 
-def _row(event: Event, position: int, number: int, revision: int, mark: int) -> Row:
+def _row(event: Event, id: bytes, told: bytes, position: int, number: int, revision: int, mark: int) -> Row:
     """Return the row of an event in the thread with this *number*; *mark* is what the thread's checksums begin with."""
     data = encode(event)
-    crc = event_checksum(mark, position, revision, data)
-    return position, number, revision, to_bytes(event.id), head(event), crc, data
+    return position, number, revision, id, told, event_checksum(mark, position, revision, data), data
 
 
 def _remember(writer: sqlite3.Connection, thread: str, erasure: Erasure, shown: int) -> bool:
