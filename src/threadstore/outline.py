@@ -10,6 +10,9 @@ apart from them those of its *buried* ones, so a page never steps over what it d
 as it changes something: an ordinary reply touches its parent and nothing else, however deep the tree and however large the
 thread.
 
+Most comments were posted and reacted to, and nothing about them is to be judged. When an outline is made, such a comment is
+counted and takes its place in its parent's list; its node is made when somebody asks for it, with those above it.
+
 Orders of the top level are sorted when first asked for and kept up from then on, each as one sorted list of keys.
 
 Laws: `absorb` leaves the outline equal to a new one; counts equal a recount of the tree; nothing recurses.
@@ -176,6 +179,9 @@ class Outline:
         self._changes = self._today.changes
         self._top = Node("")
         self._nodes: dict[str, Node] = {}
+        #: The comments whose nodes are still to be made, and the ids of the replies to them.
+        self._unmade: dict[str, CommentPosted] = {}
+        self._below: dict[str, Ids] = {}
         self._places = {"total": 0, "pending": 0, "hidden": 0}
         self._top_level = 0
         self._waiting: dict[str, Standing] = {}
@@ -218,20 +224,44 @@ class Outline:
             return None
         posted = cells["posted"][id,]
         assert isinstance(posted, CommentPosted), id
-        parent = self._top if posted.parent is None else self._nodes.get(posted.parent)
-        if parent is None or not (parent.live or parent is self._top):
-            return None
-        node = self._nodes[id] = Node(id)
-        node.posted, node.parent, node.home = posted, parent, parent
-        node.standing, node.shown = Standing(posted), True
-        if "reaction" in cells:
-            node.votes = tally(cells, self.rules)
-        parent.children = added(parent.children, id)
-        parent.replies += 1
+        if posted.parent in self._unmade:
+            self._below[posted.parent] = added(self._below.get(posted.parent, ()), id)
+        else:
+            parent = self._top if posted.parent is None else self._nodes.get(posted.parent)
+            if parent is None or not (parent.live or parent is self._top):
+                return None
+            parent.children = added(parent.children, id)
+            parent.replies += 1
+        self._unmade[id] = posted
         author = None if posted.actor is None else posted.actor.id
         self._by_author.setdefault(author, []).append(id)
         self._shown_by[author] = self._shown_by.get(author, 0) + 1
         return posted
+
+    def _made(self, id: str) -> Node | None:
+        """Return the node with this id, made with those above it if nobody has asked for it yet."""
+        node = below = self._nodes.get(id)
+        if node is not None or id not in self._unmade:
+            return node
+        while (posted := self._unmade.pop(id, None)) is not None:
+            made = self._nodes[id] = Node(id)
+            made.posted, made.standing, made.shown = posted, Standing(posted), True
+            made.votes = tally(self._state.cells(id), self.rules)
+            made.children = self._below.pop(id, ())
+            made.replies = len(made.children)
+            if below is None:
+                node = made
+            else:
+                below.parent = below.home = made
+            below, id = made, posted.parent or ""
+        assert below is not None, id
+        below.parent = below.home = self._nodes[id] if id else self._top
+        return node
+
+    def _all_made(self) -> dict[str, Node]:
+        for id in list(self._unmade):
+            self._made(id)
+        return self._nodes
 
     def _settle(self, target: str) -> None:
         cells = self._state.cells(target)
@@ -256,12 +286,12 @@ class Outline:
         return self._top
 
     def node(self, id: str) -> Node | None:
-        """Return the place of a comment or of a placeholder. Complexity: O(1)."""
-        return self._nodes.get(id)
+        """Return the place of a comment or of a placeholder. Complexity: O(1) for each node that is made."""
+        return self._made(id)
 
     def comment(self, id: str) -> Node | None:
-        """Return the place of a comment, not of a placeholder. Complexity: O(1)."""
-        node = self._nodes.get(id)
+        """Return the place of a comment, not of a placeholder. Complexity: as for `node`."""
+        node = self._made(id)
         return None if node is None or node.posted is None else node
 
     def counts(self) -> Counts:
@@ -365,6 +395,15 @@ class Outline:
         ranked = key(order, self._votes_of(node, activity), now=now)
         return (0 if node.pinned and node.shown else 1, *ranked) if pinned else ranked
 
+    def _top_key_of(self, id: str, order: Order, pinned: bool, now: int) -> SortKey:
+        """Return the `top_key` of an id; a comment for which nobody has asked is not pinned, and gets no node for it."""
+        if order == "active" or id not in self._unmade:
+            node = self._made(id)
+            assert node is not None, id
+            return self.top_key(node, order, pinned, now)
+        ranked = key(order, self._count_up(id, tally(self._state.cells(id), self.rules), id), now=now)
+        return (1, *ranked) if pinned else ranked
+
     def top_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
         """Return the keys of the live top level behind *after* (None: all), lazily, and how many they are; see `top_keys`."""
         return behind(self.top_keys(order, pinned, now), after)
@@ -375,14 +414,16 @@ class Outline:
 
     def _votes_of(self, node: Node, activity: str) -> Votes:
         """Return what the orders look at; a comment that the public does not see has no votes."""
+        return self._count_up(node.id, node.votes if node.shown else {}, activity)
+
+    def _count_up(self, id: str, votes: dict[str, int], activity: str) -> Votes:
         up = down = 0
-        if node.shown:
-            for kind, count in node.votes.items():
-                if kind in self.rules.positive:
-                    up += count
-                elif kind in self.rules.negative:
-                    down += count
-        return Votes(node.id, up, down, activity)
+        for kind, count in votes.items():
+            if kind in self.rules.positive:
+                up += count
+            elif kind in self.rules.negative:
+                down += count
+        return Votes(id, up, down, activity)
 
     def top_keys(self, order: Order, pinned: bool, now: int) -> list[SortKey]:
         """
@@ -393,13 +434,13 @@ class Outline:
         """
         if order == "hot":
             if self._hot is None or self._hot[:2] != (now, pinned):
-                keys = sorted(self.top_key(self._nodes[id], order, pinned, now) for id in self._top.children)
+                keys = sorted(self._top_key_of(id, order, pinned, now) for id in self._top.children)
                 self._hot = (now, pinned, keys)
             return self._hot[2]
         kept = self._sorted.get((order, pinned))
         if kept is None:
             kept = self._sorted[order, pinned] = _Sorted(
-                {id: self.top_key(self._nodes[id], order, pinned, 0) for id in self._top.children}
+                {id: self._top_key_of(id, order, pinned, 0) for id in self._top.children}
             )
         return kept.keys
 
@@ -415,7 +456,7 @@ class Outline:
         """
         name = f"hot {now}" if order == "hot" else order
         if name not in self._flat:
-            shown = (node for node in self._nodes.values() if node.shown)
+            shown = (node for node in self._all_made().values() if node.shown)
             self._flat = {name: sorted(self.flat_key(node, order, now) for node in shown)}
         return self._flat[name]
 
@@ -434,7 +475,7 @@ class Outline:
         """Return the ids that the public sees under each top-level node, in order; kept up once they were asked for."""
         if self._activity is None:
             self._activity = {}
-            for id, node in self._nodes.items():
+            for id, node in self._all_made().items():
                 if node.shown:
                     self._note_activity(self._root(node), id)
         return self._activity
@@ -512,6 +553,11 @@ class Outline:
         return True
 
     def _absorb_reaction(self, event: ReactionGiven | ReactionWithdrawn, before: Event | None) -> None:
+        if event.comment in self._unmade:  # whose votes are those of now, this one among them
+            node = self._made(event.comment)
+            assert node is not None, event.comment
+            self._rerank(node)
+            return
         node = self.comment(event.comment)
         if node is None or event.actor is None or event.kind not in self.rules.kinds:
             return
@@ -579,7 +625,7 @@ class Outline:
 
     def _place(self, id: str) -> Node:
         """Return the node with this id, made as a placeholder if there is none."""
-        node = self._nodes.get(id)
+        node = self._made(id)
         if node is None:
             node = self._nodes[id] = Node(id)
             self._attach(node, self._top)
@@ -688,7 +734,7 @@ class Outline:
         """Assert every invariant. For tests. Complexity: O(n log n)."""
         fresh = Outline(self._state, self.rules)
         assert self.counts() == fresh.counts(), (self.counts(), fresh.counts())
-        assert self._nodes.keys() == fresh._nodes.keys()
+        assert self._all_made().keys() == fresh._all_made().keys()
         for id, node in fresh._nodes.items():
             mine = self._nodes[id]
             assert list(mine.children) == list(node.children), id

@@ -222,6 +222,40 @@ def test_an_outline_that_nobody_has_read(name: str):
 
 
 @pytest.mark.parametrize("name", HISTORIES)
+def test_an_outline_that_is_made_at_any_moment(name: str):
+    """Whatever was there when it was made, and whatever orders were asked for then, what comes later is kept up with."""
+    for facts in orders_of(name):
+        expected = told(fold(facts), *ORDERS)
+        for cut in range(1, len(facts)):
+            thread = fold(facts[:cut])
+            outline = thread.outline(POLICY.rules)
+            for order in ((), ("top",), ("controversial", "active"))[cut % 3]:
+                order_of(outline, order, pinned=cut % 2 == 0)
+            for fact in facts[cut:]:
+                thread.apply(fact)
+            assert told(thread, *ORDERS) == expected
+            thread.outline(POLICY.rules).check()
+
+
+def test_a_comment_for_which_nobody_has_asked():
+    """It is counted and stands in its place before it has a node, and its node knows what has happened meanwhile."""
+    thread = fold([posted(1), posted(2), posted(3, to=2), posted(4, to=3), reacted(5, 2)])
+    outline = thread.outline(POLICY.rules)
+    assert outline.counts() == Counts(2, 2, 4)
+    assert order_of(outline, "top") == [2, 1]
+    thread.apply(reacted(6, 1, by=BOB))
+    thread.apply(reacted(7, 1, by=CYD))
+    assert order_of(outline, "top") == [1, 2]
+    thread.apply(reacted(8, 3))
+    last = outline.node(id_of(4))
+    assert [node.id for node in outline.ancestors(last)] == [id_of(3), id_of(2)]
+    assert [(node.replies, node.votes) for node in outline.ancestors(last)] == [(1, {"support": 1}), (1, {"support": 1})]
+    thread.apply(deleted(9, 4))
+    assert below(outline, 3) == ([], [4])
+    outline.check()
+
+
+@pytest.mark.parametrize("name", HISTORIES)
 def test_keeping_up_is_not_making_anew(name: str):
     """The outline stays the same object, save after an erased person and after two facts under one id."""
     for facts in orders_of(name):
@@ -476,3 +510,5 @@ def test_a_deep_chain(backwards: bool):
     thread.apply(deleted(2 * depth, depth))
     assert below(outline) == ([], [1])
     outline.check()
+    anew = fold(facts).outline(POLICY.rules)
+    assert len(list(anew.ancestors(anew.node(id_of(depth))))) == depth - 1
