@@ -55,6 +55,9 @@ __all__ = ["TOP", "Columns", "Table"]
 TOP: Final = -1
 _NOT_HERE: Final = -2
 
+#: How much of the first half of an id is behind its time.
+_TIME_SHIFT: Final = 16
+
 #: The rank of the first comment of somebody who has not said anything.
 _NEVER: Final = (1 << 32) - 1
 #: The numbers of speakers who are not their actors begin here, and go down.
@@ -406,6 +409,14 @@ class Columns:
         """Return the id of a comment or of a placeholder. Complexity: O(1)."""
         text = f"{self._high[rank]:016x}{self._low[rank]:016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def time_of(self, rank: int) -> int:
+        """Return the Unix milliseconds in an id. Complexity: O(1)."""
+        return self._high[rank] >> _TIME_SHIFT
+
+    def posted_before(self, moment: int) -> int:
+        """Return how many have ids of before a moment, in Unix milliseconds. Complexity: O(log n)."""
+        return bisect_left(self._high, moment << _TIME_SHIFT)
 
     def last_id(self) -> str:
         """Return the largest id; empty if there is none."""

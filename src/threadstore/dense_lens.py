@@ -64,9 +64,9 @@ class DenseLens(Lens):
 
     def top(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[AnyPlace], int]:
         """Return the top level behind *after*; see `Lens.top`."""
-        if self.dense.has_kept_tops() or self._unburied:
+        if self._unburied:
             return super().top(order, pinned, now, after)
-        return self.dense.ranks_behind(order, pinned, now, after)
+        return self.dense.places_behind(order, pinned, now, after)
 
     def top_key(self, place: AnyPlace, order: Order, pinned: bool, now: int) -> SortKey:
         """Return where a place belongs in *order*; see `Lens.top_key`."""

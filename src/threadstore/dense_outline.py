@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from heapq import merge
-from itertools import islice
-from operator import neg
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from threadstore.columns import TOP, Columns
+from threadstore.dense_orders import LastWords, PlainOrders
+from threadstore.descent import Descent
 from threadstore.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import hash_of, name_hash
 from threadstore.mentions import Names, Nearest, starts_of_names
@@ -41,6 +42,8 @@ __all__ = ["DenseOutline", "Place"]
 
 #: How many names are looked for in a body one by one; if it may say more, all are read.
 _TRIED: Final = 1_000
+#: How many ranks are looked at at once for what belongs among them.
+_SOME: Final = 64
 
 
 class Place(Node):
@@ -165,10 +168,13 @@ class DenseOutline(Outline):
     def __init__(self, thread: DenseThread, columns: Columns) -> None:
         self.columns = columns
         self._thread = thread
-        self._runs: dict[Order, Runs] = {}
         self._flat_runs: dict[Order, Runs] = {}
         #: The nodes that are kept, by rank.
         self.kept_ranks: dict[int, Place] = {}
+        #: What is below what in the columns.
+        self.descent = Descent(columns)
+        #: The orders of what is plain of the top level.
+        self.orders = PlainOrders(columns, self.kept_ranks)
         #: What is still to be judged, while many facts are taken in.
         self._concerned: set[str] | None = None
         self._is_erased = False
@@ -176,12 +182,8 @@ class DenseOutline(Outline):
         self.views: dict[int, CommentView] = {}
         #: How many letters there are in these, at most.
         self.letters = 0
-        self._by_score: dict[int, Runs] = {}
         self._flat_hot: tuple[int, list[SortKey]] | None = None
-        #: The rank of each comment's top-level ancestor, and the last below each of those; known once "active" is asked for.
-        self._tops: array[int] | None = None
-        self._last_below = array("I")
-        #: What was seen last below a top-level node where more than plain replies came and went; None if it must be looked for.
+        #: What is seen last below a top-level node where more than plain replies come and go; None if it must be looked for.
         self._irregular: dict[str, str | None] = {}
         #: Each author's last comment and how many there are, and the comment by the same author before each.
         self._posts_by: dict[int, tuple[int, int]] | None = None
@@ -261,13 +263,18 @@ class DenseOutline(Outline):
         columns = self.columns
         place = Place(self, rank, columns.id_of(rank))
         self._touch(rank)
-        self._note_irregular(place)
+        if columns.parent[rank] == TOP:
+            self.orders.leave(rank)
         self.kept_ranks[rank] = self._nodes[place.id] = place
         place.kept = True
         if columns.parent[rank] == TOP:
             self._top.children = added(self._top.children, place.id)
             self._rerank(place)
         return place
+
+    def _is_hidden(self, rank: int) -> bool:
+        place = self.kept_ranks.get(rank)
+        return place is not None and not place.shown
 
     def keep_for(self, event: Event) -> None:
         """Keep what something that is not plain is about to concern."""
@@ -338,9 +345,7 @@ class DenseOutline(Outline):
         rank = columns.add(event.id, above, actor, name, revision)
         if above == TOP:
             self._top_level += 1
-            for runs in self._runs.values():
-                runs.note(rank)
-            self._note_score(rank)
+            self.orders.note(rank)
         elif (parent := self.kept_ranks.get(above)) is None:
             columns.add_kid(above, rank)
             self.views.pop(above, None)
@@ -353,7 +358,7 @@ class DenseOutline(Outline):
         self._flat_hot = None
         if self._posts_by is not None:
             self._note_author(self._posts_by, rank, columns.number(actor))
-        self._note_plain_activity(rank, above, event.id)
+        self._note_word(rank, event.id)
         if event.actor is not None:
             self.names.add_plain(event.id, event.actor)
 
@@ -366,10 +371,11 @@ class DenseOutline(Outline):
         assert event.actor is not None
         self._touch(rank)
         self.views.pop(rank, None)
+        votes = self.orders.votes(rank)
         given = isinstance(event, ReactionGiven)
         self.columns.react(rank, event.actor.id, event.kind, given=given, revision=revision, former=former)
         if self.columns.parent[rank] == TOP:
-            self._note_score(rank)
+            self.orders.move(rank, votes)
 
     # --- people ---------------------------------------------------------------------------------------------------------------
 
@@ -405,74 +411,75 @@ class DenseOutline(Outline):
     # --- orders ---------------------------------------------------------------------------------------------------------------
 
     def _touch(self, rank: int) -> None:
-        """Say that a comment may soon stand elsewhere in the orders, or not in the columns' any longer."""
-        if self.columns.parent[rank] == TOP:
-            for runs in self._runs.values():
-                runs.touch(rank)
-            if self._by_score:
-                self._by_score[self._score(rank)].touch(rank)
+        """Say that a comment may soon stand elsewhere among all, or not in the columns' any longer."""
         for runs in self._flat_runs.values() if self.columns.revision[rank] else ():
             runs.touch(rank)
         self._hot = self._flat_hot = None
 
     def _rerank(self, node: Node) -> None:
-        if not node.plain:
-            super()._rerank(node)
+        if node.plain:
+            return
+        if node.pinned and self.orders.words is not None:
+            self._set_apart(node)
+        super()._rerank(node)
+
+    def _is_ranked(self, id: str, order: Order) -> bool:
+        return order != "active" or id in self._irregular
 
     def top_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
         """Return the keys of the live top level behind *after*; see `Outline.top_behind`."""
+        ranks, more = self._ranks_behind(order, pinned, now, after)
         kept, count = super().top_behind(order, pinned, now, after)
-        plain, more = self._plain_behind(order, pinned, now, after)
+        plain = (self.key_at(rank, order, pinned, now) for rank in ranks)
         return (merge(kept, plain) if count else plain), count + more
 
-    def _plain_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[SortKey], int]:
-        ranks, count = self.ranks_behind(order, pinned, now, after)
-        return (self.key_at(rank, order, pinned, now) for rank in ranks), count
+    def places_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[int | Node], int]:
+        """Return the live top level behind *after*, lazily, and how many they are: ranks for what is plain, and nodes."""
+        ranks, more = self._ranks_behind(order, pinned, now, after)
+        kept, count = super().top_behind(order, pinned, now, after)
+        places = self._among(ranks, kept, order, pinned, now) if count else ranks
+        return (self._kept_among(places) if order == "active" else places), count + more
 
-    def has_kept_tops(self) -> bool:
-        """Return whether some of the live top level is kept."""
-        return bool(self._top.children)
-
-    def ranks_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[int], int]:
-        """Return the ranks of the plain top level behind *after*, lazily, and how many they are."""
-        if pinned and after is not None:  # what is pinned is kept, and stands before
+    def _ranks_behind(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[int], int]:
+        """Return the ranks behind *after* that are not in the sorted list of *order*, lazily, and how many they are."""
+        if pinned and after is not None:  # what is pinned is in that list, and stands before
             after = after[1:] if after[0] else None
-        return self._hot_behind(now, after) if order == "hot" else self._top_runs(order).behind(after)
+        if order != "active":
+            return self.orders.behind(order, now, after)
+        ranks, passed = self._listening().behind(None if after is None else self.orders.mark_of(order, after))
+        regular = len(self._top.children) - len(self.top_keys(order, pinned, now))
+        return ranks, self.orders.count + regular - passed
+
+    def _kept_among(self, places: Iterator[int | Node]) -> Iterator[int | Node]:
+        return (self.kept_ranks.get(place, place) if isinstance(place, int) else place for place in places)
+
+    def _among(self, ranks: Iterator[int], kept: Iterator[SortKey], order: Order, pinned: bool, now: int) -> Iterator[int | Node]:
+        """Yield what is kept in its place among the ranks. Few are kept, so few marks are made."""
+        mark_of = self.orders.marks(order, now)
+        first = next(kept, None)
+        while some := list(islice(ranks, _SOME)):
+            start = 0
+            while first is not None:
+                mark = () if pinned and not first[0] else self.orders.mark_of(order, first[1:] if pinned else first)
+                place = bisect_left(some, mark, start, key=mark_of)
+                if place == len(some):
+                    break
+                yield from some[start:place]
+                yield self._nodes[str(first[-1])]
+                start, first = place, next(kept, None)
+            yield from some[start:]
+        yield from (self._nodes[str(each[-1])] for each in chain(() if first is None else (first,), kept))
 
     def key_at(self, rank: int, order: Order, pinned: bool, now: int) -> SortKey:
         """Return where a plain top-level comment belongs in *order*; see `top_key`."""
-        key = self._flat_key_of(order, now, rank) if order == "hot" else self._key_of(order, rank)
-        return (1, *key) if pinned else key
-
-    def _key_of(self, order: Order, rank: int) -> SortKey:
-        """Return where a plain top-level comment belongs in *order*."""
         id = self.columns.id_of(rank)
-        return key(order, self._plain_votes(rank, id, self._plain_activity(rank, id) if order == "active" else id), now=0)
+        activity = self.columns.id_of(self._listening().last[rank]) if order == "active" else id
+        ranked = key(order, Votes(id, *self.orders.votes(rank), activity), now=now)
+        return (1, *ranked) if pinned else ranked
 
     def _flat_key_of(self, order: Order, now: int, rank: int) -> SortKey:
         id = self.columns.id_of(rank)
-        return key(order, self._plain_votes(rank, id, id), now=now)
-
-    def _plain_votes(self, rank: int, id: str, activity: str) -> Votes:
-        up = down = 0
-        for kind, column in self.columns.votes.items():
-            if kind in self.rules.positive:
-                up += column[rank]
-            elif kind in self.rules.negative:
-                down += column[rank]
-        return Votes(id, up, down, activity)
-
-    def _top_runs(self, order: Order) -> Runs:
-        runs = self._runs.get(order)
-        if runs is None:
-            keyed = partial(self._key_of, order)
-            runs = self._runs[order] = Runs(self._in_order(order, self._plain_tops(), keyed), keyed, self._is_plain)
-        return runs
-
-    def _plain_tops(self) -> list[int]:
-        """Return the ranks of the plain top level, ascending. Complexity: O(n)."""
-        tops = self.columns.tops
-        return [rank for rank in tops if rank not in self.kept_ranks] if self.kept_ranks else list(tops)
+        return key(order, Votes(id, *self.orders.votes(rank), id), now=now)
 
     def _is_plain(self, rank: int) -> bool:
         return rank not in self.kept_ranks
@@ -488,33 +495,6 @@ class DenseOutline(Outline):
         elif order != "oldest":
             ranks.sort(key=keyed)
         return array("I", ranks)
-
-    # --- hot: of two comments with equal votes the newer is the hotter, so each number of votes is one list
-
-    def _score(self, rank: int) -> int:
-        votes = self._plain_votes(rank, "", "")
-        return votes.up - votes.down
-
-    def _hot_behind(self, now: int, after: SortKey | None) -> tuple[Iterator[int], int]:
-        """Return the plain top level behind *after*. Complexity: O(scores * log n) keys."""
-        if not self._by_score:
-            of_score: dict[int, list[int]] = {}
-            for rank in reversed(self._plain_tops()):
-                of_score.setdefault(self._score(rank), []).append(rank)
-            self._by_score = {score: self._score_runs(score, array("I", ranks)) for score, ranks in of_score.items()}
-        keyed = partial(self._flat_key_of, "hot", now)
-        found = [runs.since(None if after is None else lambda rank: keyed(rank) > after) for runs in self._by_score.values()]
-        return merge(*(ranks for ranks, count in found if count), key=keyed), sum(count for _, count in found)
-
-    def _score_runs(self, score: int, ranks: array[int]) -> Runs:
-        return Runs(ranks, neg, lambda rank: rank not in self.kept_ranks and self._score(rank) == score)
-
-    def _note_score(self, rank: int) -> None:
-        if self._by_score:
-            score = self._score(rank)
-            if score not in self._by_score:
-                self._by_score[score] = self._score_runs(score, array("I"))
-            self._by_score[score].note(rank)
 
     # --- all comments
 
@@ -547,88 +527,90 @@ class DenseOutline(Outline):
 
     # --- activity -------------------------------------------------------------------------------------------------------------
 
-    def _top_of(self, node: Node) -> Node:
-        """Return the top-level ancestor. Complexity: O(1) for what is plain once "active" was asked for, O(depth) else."""
-        above = node
+    def way_up(self, node: Node) -> tuple[Node, int]:
+        """Return the top-level ancestor, and how far above it is. Complexity: O(1), after O(depth) for the first of a branch."""
+        depth, above = 0, node
         while True:
-            if isinstance(above, Place) and not above.has_moved and self._tops is not None:
-                above = self.place(self._tops[above.rank])
+            if isinstance(above, Place):
+                depth += self.descent.depth(above.rank)
+                above = self.place(self.descent.root(above.rank))
             higher = self._above(above)
             if higher is None or higher is self._top:
-                return above
+                return above, depth
+            depth += 1
             above = higher
 
-    def _learn_tops(self) -> None:
-        """Learn the rank of each comment's top-level ancestor in the columns, if it is not known."""
-        if self._tops is None:
-            tops, last = array("I"), array("I", range(len(self.columns)))
-            unseen = {rank for rank, place in self.kept_ranks.items() if not place.shown}
-            for rank, (above, revision) in enumerate(zip(self.columns.parent, self.columns.revision, strict=True)):
-                top = rank if above == TOP else tops[above]
-                tops.append(top)
-                if revision and rank not in unseen:
-                    last[top] = rank
-            self._tops, self._last_below = tops, last
+    def _listening(self) -> LastWords:
+        """Return the order by last words, which is kept up from the first look on."""
+        if self.orders.words is None:
+            self.orders.words = LastWords(self.columns, self.descent, self._is_hidden)
             for node in list(self._nodes.values()):
-                if not isinstance(node, Place) or (node.posted is not None and not node.posted_here):
-                    self._irregular[self._top_of(node).id] = None  # the columns do not know it, or not where it hangs now
+                if not isinstance(node, Place) or not (node.posted_here or node.posted is None):
+                    self._irregular[self._set_apart(node).id] = None  # the columns do not know it, or not where it hangs now
+                elif node.pinned:
+                    self._set_apart(node)
+        return self.orders.words
 
-    def _plain_activity(self, rank: int, id: str) -> str:
-        self._learn_tops()
-        return self._walked(self.place(rank)) if id in self._irregular else self.columns.id_of(self._last_below[rank])
+    def _set_apart(self, node: Node) -> Node:
+        """Return the top-level ancestor of *node*: from now on it is kept, and irregular."""
+        words = self._listening()
+        top, _ = self.way_up(node)
+        if top.id not in self._irregular:
+            last = words.leave(top.rank) if isinstance(top, Place) else None
+            self._irregular[top.id] = None if last is None else self.columns.id_of(last)
+            if isinstance(top, Place):
+                top = self.keep(top.rank)
+        if isinstance(node, Place):
+            words.leave(self.descent.root(node.rank))  # a placeholder that was one, and has gone home
+        return top
 
     def _activity_of(self, node: Node) -> str:
-        self._learn_tops()
         if isinstance(node, Place) and node.id not in self._irregular:
-            return self.columns.id_of(self._last_below[node.rank])
-        self._irregular.setdefault(node.id, None)
-        return self._walked(node)
-
-    def _walked(self, top: Node) -> str:
-        """Return the largest id that the public sees below *top*. Complexity: O(comments below) after a change."""
-        found = self._irregular[top.id]
+            return self.columns.id_of(self._listening().last.get(node.rank, node.rank))  # nothing is seen below what is not found
+        found = self._irregular[node.id]
         if found is None:
-            found, below = "", [top]
-            while below:
-                node = below.pop()
-                found = max(found, node.id if node.shown else "")
-                below.extend(child for id in node.replies_behind("")[0] if (child := self.node(id)) is not None)
-            self._irregular[top.id] = found = found or top.id
+            found = self._irregular[node.id] = self._seen_below(node) or node.id
         return found
 
-    def _note_irregular(self, node: Node) -> None:
-        """Note that more than plain replies come and go below the top-level ancestor of *node*."""
-        if self._tops is None:
-            return
-        top = self._top_of(node)
-        if isinstance(top, Place) and top.plain and "active" in self._runs:
-            self._runs["active"].touch(top.rank)
-        self._irregular[top.id] = None
+    def _seen_below(self, top: Node) -> str:
+        """Return the largest id that the public sees at or below *top*; empty if there is none. Complexity: O(comments below)."""
+        columns, last, found, below = self.columns, TOP, "", list[int | Node]([top])
+        while below:
+            node = below.pop()
+            if isinstance(node, Node):
+                found = max(found, node.id if node.shown else "")
+                below.extend(child for id in node.replies_behind("")[0] if (child := self.node(id)) is not None)
+            else:
+                last = max(last, node)
+                below.extend(self.kept_ranks.get(kid, kid) for kid in columns.kids(node))
+        return found if last == TOP else max(found, columns.id_of(last))
 
     def _note_shown(self, node: Node) -> Node:
-        if self._tops is None:
+        if self.orders.words is None:
             return node
-        self._note_irregular(node)
-        return self._top_of(node)
+        top = self._set_apart(node)
+        found = self._irregular[top.id]
+        if found is not None and node.shown:
+            self._irregular[top.id] = max(found, node.id)
+        elif found == node.id:
+            self._irregular[top.id] = None
+        return top
 
     def _move_activity(self, node: Node) -> None:
-        if self._tops is not None:
-            self._note_irregular(node)
-            self._rerank(self._top_of(node))
+        if self.orders.words is not None:
+            top = self._set_apart(node)
+            self._irregular[top.id] = None
+            self._rerank(top)
 
-    def _note_plain_activity(self, rank: int, above: int, id: str) -> None:
-        if self._tops is None:
+    def _note_word(self, rank: int, id: str) -> None:
+        """Note what was said last of all."""
+        words = self.orders.words
+        if words is None or words.note(rank):
             return
-        top = rank if above == TOP else self._tops[above]
-        self._tops.append(top)
-        self._last_below.append(rank)
-        node = self._top_of(self.place(rank))
-        if isinstance(node, Place) and node.plain and node.rank != rank and "active" in self._runs:
-            self._runs["active"].touch(node.rank)
-        self._last_below[top] = rank
-        if node.id in self._irregular:
-            self._irregular[node.id] = id
-        self._rerank(node)
+        top, _ = self.way_up(self.place(rank))
+        if self._irregular[top.id] is not None:
+            self._irregular[top.id] = id
+        self._rerank(top)
 
     # --- corrections ----------------------------------------------------------------------------------------------------------
 

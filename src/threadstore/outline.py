@@ -440,7 +440,7 @@ class Outline:
         kept = self._sorted.get((order, pinned))
         if kept is None:
             kept = self._sorted[order, pinned] = _Sorted(
-                {id: self._top_key_of(id, order, pinned, 0) for id in self._top.children}
+                {id: self._top_key_of(id, order, pinned, 0) for id in self._top.children if self._is_ranked(id, order)}
             )
         return kept.keys
 
@@ -467,7 +467,12 @@ class Outline:
         if node.parent is not self._top:
             return
         for (order, pinned), kept in self._sorted.items():
-            kept.put(node.id, self.top_key(node, order, pinned, 0) if node.live else None)
+            is_ranked = node.live and self._is_ranked(node.id, order)
+            kept.put(node.id, self.top_key(node, order, pinned, 0) if is_ranked else None)
+
+    def _is_ranked(self, id: str, order: Order) -> bool:  # noqa: ARG002  # for outlines that keep an order in another way
+        """Return whether a live top-level node is in the sorted list of *order*."""
+        return True
 
     # --- activity -------------------------------------------------------------------------------------------------------------
 

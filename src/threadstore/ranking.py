@@ -17,7 +17,7 @@ oldest         the smallest id                              id
 newest         the largest id                               inverted id, id
 top            most votes for it                            -up, id
 best           surely liked, see `_wilson`                  -lower bound, id
-hot            liked and fresh, see `_heat`                 -heat, inverted id, id
+hot            liked and fresh, see `heat`                 -heat, inverted id, id
 active         the latest word below it                     inverted activity, id
 controversial  many votes, evenly split, see `_dispute`     -dispute, id
 =============  ===========================================  ==============================================================
@@ -29,12 +29,12 @@ also when the ages are too great, or the score too low, for their heat to differ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isqrt
+from math import cbrt, isqrt
 from typing import Final, Literal, NamedTuple, get_args
 
 from threadstore.ids import invert, time_of
 
-__all__ = ["ORDERS", "Key", "Order", "Votes", "key"]
+__all__ = ["ORDERS", "Key", "Order", "Votes", "heat", "key", "longest_age"]
 
 Order = Literal["oldest", "newest", "top", "best", "hot", "active", "controversial"]
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
@@ -96,19 +96,57 @@ def _wilson(up: int, down: int) -> int:
     return (((1250 * up + 2401) << _BEST_BITS) - root) // (1250 * n + 4802)
 
 
-def _heat(score: int, age: int) -> int:
+def heat(score: int, age: int) -> int:
     """
-    Return ``score / (hours + 2) ** 1.5``, times 2**34, rounded down; *age* is in milliseconds.
+    Return ``points / (hours + 2) ** 1.5``, times 2**34, rounded down.
+
+    Every comment begins with one point, and below none there is nothing to cool.
+
+    Args:
+        score: How many more votes are for it than against it.
+        age: In milliseconds; below 0 for a comment that counts as posted now.
 
     This is the formula of Hacker News with gravity 3/2 for 1.8 (news.arc; A. Salihefendic, "How Hacker News ranking
     algorithm works", amix.dk, 2010): a power of 3/2 is the root of a cube, which `math.isqrt` gives exactly on every
     machine, while ``x ** 1.8`` is up to each machine's libm. A comment falls more slowly for it: after a day to 1/47 of
     its heat instead of 1/101.
 
-    >>> _heat(8, 0) >> 34, _heat(8, 2 * _HOUR) >> 34
+    >>> heat(7, 0) >> 34, heat(7, 2 * _HOUR) >> 34
     (2, 1)
     """
-    return isqrt(((score * score * _HOUR**3) << 2 * _HOT_BITS) // (age + 2 * _HOUR) ** 3)
+    return isqrt(_cooling(score) // (max(age, 0) + 2 * _HOUR) ** 3)
+
+
+def longest_age(score: int, heat: int) -> int | None:
+    """
+    Return the greatest age at which a comment with this score is at least as hot; None if it never was.
+
+    Heat is the root of a fraction, rounded down; where it is at least a whole number, the fraction is at least its square.
+
+    Args:
+        score: As for `heat`.
+        heat: More than 0.
+
+    >>> longest_age(7, heat(7, 1_000)) == 1_000, longest_age(7, heat(7, 0) + 1)
+    (True, None)
+    """
+    age = _cube_root(_cooling(score) // (heat * heat)) - 2 * _HOUR
+    return None if age < 0 else age
+
+
+def _cooling(score: int) -> int:
+    points = max(score + 1, 0)
+    return (points * points * _HOUR**3) << 2 * _HOT_BITS
+
+
+def _cube_root(number: int) -> int:
+    """Return the whole part of a cube root, whatever the machine makes of fractions."""
+    root = round(cbrt(number))
+    while root**3 > number:
+        root -= 1
+    while (root + 1) ** 3 <= number:
+        root += 1
+    return root
 
 
 def _dispute(up: int, down: int) -> int:
@@ -145,15 +183,9 @@ def _best(votes: Votes, _now: int) -> Key:
 
 
 def _hot(votes: Votes, now: int) -> Key:
-    """
-    Every comment begins with one point, and below none there is nothing to cool.
-
-    An id above *now* counts as posted now: a clock that runs fast does not jump the queue (lemmy's `hot_rank` guards
-    against posts dated into the future, too).
-    """
-    score = max(votes.up - votes.down + 1, 0)
-    age = max(now - time_of(votes.id), 0)
-    return (-_heat(score, age), invert(votes.id), votes.id)
+    # An id above *now* counts as posted now: a clock that runs fast does not jump the queue (lemmy's `hot_rank` guards
+    # against posts dated into the future, too).
+    return (-heat(votes.up - votes.down, now - time_of(votes.id)), invert(votes.id), votes.id)
 
 
 def _active(votes: Votes, _now: int) -> Key:

@@ -1,11 +1,11 @@
 """
 Sorted lists of many integers, in runs short enough that to insert one moves little.
 
-`Runs` keeps the ranks of comments in the order of a key that is computed when it is needed; `Pairs` keeps 64-bit keys, each with
-a 32-bit value. Both are lists of arrays (the two-level form of B. Jenks' "Sorted Containers", 2014-2019), so an item costs its
-integer and nothing else.
+`Ranks` keeps the ranks of comments, `Runs` keeps them in the order of a key that is computed when it is needed, and `Pairs`
+keeps 64-bit keys, each with a 32-bit value. All are lists of arrays (the two-level form of B. Jenks' "Sorted Containers",
+2014-2019), so an item costs its integer and nothing else.
 
-Law: both hold what a sorted list would hold, in its order.
+Law: each holds what a sorted list would hold, in its order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any, Final
 
-__all__ = ["Pairs", "Runs"]
+__all__ = ["Pairs", "Ranks", "Runs"]
 
 _FULL: Final = 2_000
 
@@ -26,6 +26,80 @@ Key = Any
 def _cut(items: array[int]) -> list[array[int]]:
     half = _FULL // 2
     return [items[start : start + half] for start in range(0, len(items), half)]
+
+
+class Ranks:
+    """
+    Ranks in order.
+
+    Args:
+        ranks: The first of them, sorted and without repeats.
+    """
+
+    __slots__ = ("_count", "_heads", "_runs")
+
+    def __init__(self, ranks: array[int]) -> None:
+        self._runs = _cut(ranks)
+        self._heads = array("I", [run[0] for run in self._runs])
+        self._count = len(ranks)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable(self._runs)
+
+    @property
+    def last(self) -> int:
+        """The largest of them; there must be one."""
+        return self._runs[-1][-1]
+
+    def add(self, rank: int) -> None:
+        """Put in a rank that is not in. Complexity: O(log n), and a move of memory."""
+        self._count += 1
+        number = max(bisect_left(self._heads, rank) - 1, 0)
+        if not self._runs:
+            self._runs.append(array("I"))
+            self._heads.append(rank)
+        run = self._runs[number]
+        run.insert(bisect_left(run, rank), rank)
+        self._heads[number] = run[0]
+        if len(run) > _FULL:
+            cut = _cut(run)
+            self._runs[number : number + 1] = cut
+            self._heads[number : number + 1] = array("I", [run[0] for run in cut])
+
+    def drop(self, rank: int) -> None:
+        """Take out a rank that is in. Complexity: as for `add`."""
+        self._count -= 1
+        number = bisect_right(self._heads, rank) - 1
+        run = self._runs[number]
+        del run[bisect_left(run, rank)]
+        if run:
+            self._heads[number] = run[0]
+        else:
+            del self._runs[number], self._heads[number]
+
+    def since(self, bound: float) -> tuple[Iterator[int], int]:
+        """Return the ranks above *bound*, lazily, and how many they are. Complexity: O(log n), and O(n / 1,000) to count."""
+        number, place = self._find(bound, bisect_right)
+        behind = self._runs[number + 1 :]
+        first = self._runs[number][place:] if self._runs else ()
+        return chain(first, chain.from_iterable(behind)), len(first) + sum(map(len, behind))
+
+    def before(self, bound: float | None) -> tuple[Iterator[int], int]:
+        """Return the ranks below *bound* (None: all), the last first, and how many they are. Complexity: as for `since`."""
+        if bound is None:
+            return chain.from_iterable(map(reversed, reversed(self._runs))), self._count
+        number, place = self._find(bound, bisect_left)
+        before = self._runs[:number]
+        last = self._runs[number][:place] if self._runs else ()
+        return chain(reversed(last), chain.from_iterable(map(reversed, reversed(before)))), len(last) + sum(map(len, before))
+
+    def _find(self, bound: float, bisect: Callable[[array[int], Any], int]) -> tuple[int, int]:
+        """Return the run and the place in it where *bound* belongs; 0 and 0 if there is none."""
+        number = max(bisect(self._heads, bound) - 1, 0)
+        return number, bisect(self._runs[number], bound) if self._runs else 0
 
 
 class Runs:
