@@ -35,7 +35,7 @@ from threadstore import events as e
 from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
 from threadstore.ids import from_bytes, to_bytes
 
-__all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "encode", "glance", "shared_actor"]
+__all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "encode", "glance", "glances", "shared_actor"]
 
 SCHEMA: Final = 1
 
@@ -69,6 +69,7 @@ _encoder = Encoder(order="deterministic")
 _decoder = Decoder()
 _raw_decoder = Decoder(list[Raw])
 _list_decoder = Decoder(list)
+_lists_decoder = Decoder(list[list[Any]])
 
 Values = list[Any]
 
@@ -288,6 +289,17 @@ def glance(data: bytes) -> list[Any]:
         return values if values[1:2] == [SCHEMA] else _list_decoder.decode(encode(decode(data)))
     except (MsgspecError, ValueError, RecursionError) as error:
         raise CorruptRecord(None, _why(error)) from error
+
+
+def glances(several: Sequence[bytes]) -> list[list[Any]]:
+    """Return the values of several records at once; as for `glance`."""
+    try:
+        joined = _lists_decoder.decode(b"\xdd" + len(several).to_bytes(4, "big") + b"".join(several))
+    except (MsgspecError, ValueError, RecursionError):
+        return list(map(glance, several))
+    if any(values[1:2] != [SCHEMA] for values in joined):
+        return list(map(glance, several))
+    return joined
 
 
 def shared_actor(value: list[Any] | None) -> e.Actor | None:

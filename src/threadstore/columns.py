@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, compress, islice, repeat
 from operator import add, ge, lt
+from struct import Struct as Packed
 from typing import Final, Self
 
 from msgspec import Struct
@@ -45,7 +46,7 @@ from threadstore.heads import (
     reaction_code,
     role_of,
 )
-from threadstore.ids import is_id, to_bytes
+from threadstore.ids import from_bytes, is_id, to_bytes
 from threadstore.policy import Rules
 from threadstore.reactions import CODE_BITS, Reactions, offsets, tally
 
@@ -70,6 +71,9 @@ _KIND_OF: Final = bytes(max(code - _FIRST_REACTION, 0) & ~1 for code in range(25
 _IS_WITHDRAWN: Final = bytes(max(code - _FIRST_REACTION, 0) & 1 for code in range(256))
 #: The number of whoever is anonymous, among the speakers that are being read.
 _NOBODY: Final = 0
+
+
+_pack: Final = Packed(">QQ").pack
 
 
 def _big_endian(data: bytes) -> array[int]:
@@ -407,8 +411,7 @@ class Columns:
 
     def id_of(self, rank: int) -> str:
         """Return the id of a comment or of a placeholder. Complexity: O(1)."""
-        text = f"{self._high[rank]:016x}{self._low[rank]:016x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return from_bytes(_pack(self._high[rank], self._low[rank]))
 
     def time_of(self, rank: int) -> int:
         """Return the Unix milliseconds in an id. Complexity: O(1)."""
@@ -438,15 +441,16 @@ class Columns:
             return len(more)
         return self._first_kid[rank + 1] - self._first_kid[rank] if rank + 1 < len(self._first_kid) else 0
 
-    def first_kids(self, rank: int, most: int) -> Sequence[int]:
-        """Return the ranks of the first replies. Complexity: O(most)."""
+    def first_kids(self, rank: int, most: int) -> tuple[Sequence[int], int]:
+        """Return the ranks of the first replies, and how many there are. Complexity: O(most)."""
         more = self._more_kids.get(rank)
         if more is not None:
-            return more[:most]
+            return more[:most], len(more)
         if rank + 1 >= len(self._first_kid):
-            return ()
+            return (), 0
         first = self._first_kid[rank]
-        return self._kids[first : min(self._first_kid[rank + 1], first + most)]
+        count = self._first_kid[rank + 1] - first
+        return self._kids[first : first + min(most, count)] if count and most else (), count
 
     def votes_on(self, rank: int) -> dict[str, int]:
         """Return how many actors reacted, by kind. Complexity: O(kinds)."""

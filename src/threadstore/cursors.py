@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -80,4 +81,12 @@ def read_cursor(cursor: str, thread: str, listing: str, shape: Sequence[type]) -
 
 
 def _checksum(thread: str, payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=_CHECK, key=blake2b(thread.encode(), digest_size=32).digest()).digest()
+    state = _keyed(thread).copy()
+    state.update(payload)
+    return state.digest()
+
+
+@lru_cache(maxsize=128)
+def _keyed(thread: str) -> blake2b:
+    """Return the state that the checksums of a thread's cursors begin with."""
+    return blake2b(digest_size=_CHECK, key=blake2b(thread.encode(), digest_size=32).digest())

@@ -58,8 +58,8 @@ _VIEW_COST: Final = 850
 _SHOWN_COST: Final = 2_500
 
 
-#: What a plain comment says: by whom, when if not by its id, its text, meta, and which edit by whom the text is of.
-Said = tuple[Actor | None, int | None, str, dict[str, str], tuple[str, Actor | None] | None]
+#: What a plain comment says: its id, by whom, when if not by its id, its text, meta, and which edit by whom the text is of.
+Said = tuple[str, Actor | None, int | None, str, dict[str, str], tuple[str, Actor | None] | None]
 
 
 class Source(Protocol):
@@ -263,20 +263,20 @@ class DenseThread(Thread):
         columns, edits = self.columns, self.columns.edits
         wanted = [columns.revision[rank] for rank in ranks]
         texts = {rank: edits[rank][-1] for rank in ranks if rank in edits} if edits else {}
-        needed = (*wanted, *texts.values())
-        at_hand = {revision for revision in needed if revision in self._at_hand or revision in self._ahead}
-        found = self._source.glance([revision for revision in needed if revision not in at_hand])
+        needed = [*wanted, *texts.values()]
+        at_hand = self._at_hand.keys() & needed | self._ahead.keys() & needed
+        found = self._source.glance([revision for revision in needed if revision not in at_hand] if at_hand else needed)
         found |= {revision: glance(encode(self.at(revision))) for revision in at_hand}
-        if missing := set(needed).difference(found):
-            raise Unreadable(missing)
-        told = []
+        if len(found) < len(needed):
+            raise Unreadable(set(needed).difference(found))
+        told: list[Said] = []
         for rank, revision in zip(ranks, wanted, strict=True):
-            _, _, _, _, actor, _, _, _, at, body, *meta = found[revision]
+            _, _, id, _, actor, _, _, _, at, body, *meta = found[revision]
             edited = None
             if rank in texts:
-                _, _, id, _, editor, _, _, body = found[texts[rank]]
-                edited = from_bytes(id), shared_actor(editor)
-            told.append((shared_actor(actor), at, body, meta[0] or {} if meta else {}, edited))
+                _, _, edit, _, editor, _, _, body = found[texts[rank]]
+                edited = from_bytes(edit), shared_actor(editor)
+            told.append((from_bytes(id), shared_actor(actor), at, body, meta[0] or {} if meta else {}, edited))
         return told
 
     def fact(self, id: str) -> Event | None:

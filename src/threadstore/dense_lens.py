@@ -10,6 +10,7 @@ Law: a dense lens shows what a `Lens` shows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import is_
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,14 @@ from threadstore.events import Actor
 from threadstore.ids import time_of
 from threadstore.lens import Lens
 from threadstore.lens import Place as AnyPlace
-from threadstore.outline import SortKey
+from threadstore.outline import Node, SortKey
 from threadstore.ranking import Order
 from threadstore.viewmodel import CommentView
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from threadstore.dense import DenseThread
+    from threadstore.dense import DenseThread, Said
     from threadstore.policy import Rules
 
 __all__ = ["DenseLens"]
@@ -55,6 +56,9 @@ class DenseLens(Lens):
         self.dense: DenseOutline = thread.dense
         self.columns = thread.columns
         self._log = thread
+        #: What the comments say that were not shown yet, by rank.
+        self._said: dict[int, Said] = {}
+        self._views = self.dense.views
 
     def _rank(self, place: AnyPlace) -> int | None:
         """Return the rank of a plain comment; None for anything else."""
@@ -78,14 +82,18 @@ class DenseLens(Lens):
         """Return the first replies; see `Lens.first_replies`."""
         rank = place if type(place) is int else self._rank(place)
         if rank is None:
-            return super().first_replies(place, most)
-        count = self.columns.kid_count(rank)
-        if not (count and most):
-            return (), count
-        kids = self.columns.first_kids(rank, most)
-        if self.dense.kept_ranks:
+            if self._unburied:
+                return super().first_replies(place, most)
+            ids, count = place.replies_behind("")
+            return [self.dense.place_of(id) for id in islice(ids, most)], count
+        kids, count = self.columns.first_kids(rank, most)
+        if kids and self.dense.kept_ranks:
             return [self.dense.kept_ranks.get(kid, kid) for kid in kids], count
         return kids, count
+
+    def depth(self, node: Node) -> int:
+        """Return how far below the top level *node* is. Complexity: O(1), after O(depth) for the first of a branch."""
+        return self.dense.way_up(node)[1]
 
     def prepare(self, places: Sequence[AnyPlace]) -> None:
         """Read the words of all that was not shown yet, at once."""
@@ -94,25 +102,34 @@ class DenseLens(Lens):
         if len(views) + len(ranks) > _VIEWS or self.dense.letters > _LETTERS:
             self.dense.show_nothing()
             ranks = [rank for rank in map(self._rank, places) if rank is not None]
-        for rank, said in zip(ranks, self._log.said(ranks), strict=True):
-            views[rank] = self._first_view(rank, *said)
-            self.dense.letters += len(said[2])
+        self._said = dict(zip(ranks, self._log.said(ranks), strict=True))
 
     def row(self, place: AnyPlace, depth: int, replies: tuple[CommentView, ...], left: int) -> CommentView:
         """Return one row of what was prepared; see `Lens.row`."""
-        rank = self._rank(place)
+        rank = place if type(place) is int else self._rank(place)
         if rank is None:
-            if type(place) is int:
-                place = self.dense.place(place)
             return super().row(place, depth, replies, left)
-        view = self.dense.views[rank]  # prepared
-        former = view.replies
-        if view.left != left or view.depth != depth or len(former) != len(replies) or not all(map(is_, former, replies)):
-            more = self.replies_cursor(view.id, replies[-1].id if replies else "") if left else None
-            view = self.dense.views[rank] = replace(view, depth=depth, replies=replies, left=left, more=more)
+        view = self._views.get(rank)
+        if view is None:
+            said = self._said.get(rank)
+            if said is None:  # a placeholder
+                return super().row(self.dense.place(rank), depth, replies, left)
+            view = self._first_view(rank, depth, replies, left, said)
+        elif view.left != left or view.depth != depth or not _are_same(view.replies, replies):
+            view = replace(view, depth=depth, replies=replies, left=left, more=self._more(view.id, replies, left))
+        self._views[rank] = view
         if self.reader is not None and view.reactions and (reacted := self._given(rank)):
             view = replace(view, reacted=reacted)
         return view
+
+    def _author(self, node: Node) -> Actor | None:
+        """Return who wrote a comment, which is mostly on the same page; see `Lens._author`."""
+        rank = self._rank(node)
+        said = None if rank is None else self._said.get(rank)
+        return super()._author(node) if said is None else said[1]
+
+    def _more(self, id: str, replies: tuple[CommentView, ...], left: int) -> str | None:
+        return self.replies_cursor(id, replies[-1].id if replies else "") if left else None
 
     def _given(self, rank: int) -> tuple[str, ...]:
         """Return the kinds that the reader gave a plain comment."""
@@ -124,42 +141,41 @@ class DenseLens(Lens):
                 given.append(kind)
         return tuple(given)
 
-    def _first_view(
-        self,
-        rank: int,
-        author: Actor | None,
-        at: int | None,
-        body: str,
-        meta: dict[str, str],
-        edited: tuple[str, Actor | None] | None,
-    ) -> CommentView:
-        columns = self.columns
-        id, above = columns.id_of(rank), columns.parent[rank]
-        text_id, edited_by = (id, None) if edited is None else edited
+    def _first_view(self, rank: int, depth: int, replies: tuple[CommentView, ...], left: int, said: Said) -> CommentView:
+        """Return the view of a comment that was not shown yet."""
+        columns, above = self.columns, self.columns.parent[rank]
+        id, author, at, body, meta, edited = said
+        text_id, edited_by = edited or (id, None)
         votes = columns.votes_on(rank)
+        self.dense.letters += len(body)
+        # In the order of the fields: to name them takes five times as long.
         return CommentView(
-            id=id,
-            parent=None if above == TOP else columns.id_of(above),
-            author=author,
-            posted_at=time_of(id) if at is None else at,
-            edited_at=None if edited is None else time_of(text_id),
-            edited_by=edited_by,
-            text_id=text_id,
-            body=body,
-            concealed=None,
-            standing=(),
-            stale=False,
-            spoiler=False,
-            reactions=votes if len(votes) < 2 else dict(sorted(votes.items())),
-            reacted=(),
-            mentions=self._mentions(self.dense.place(rank), text_id, body) if "@" in body else (),
-            pinned=False,
-            late=self._is_late(id, author),
-            depth=-1,
-            replies=(),
-            reply_count=columns.kid_count(rank),
-            left=0,
-            more=None,
-            meta=meta,
-            marks={},
+            id,
+            None if above == TOP else self._said[above][0] if above in self._said else columns.id_of(above),
+            author,
+            columns.time_of(rank) if at is None else at,  # posted_at
+            None if edited is None else time_of(text_id),  # edited_at
+            edited_by,
+            text_id,
+            body,
+            None,  # concealed
+            (),  # standing
+            False,  # stale
+            False,  # spoiler
+            votes if len(votes) < 2 else dict(sorted(votes.items())),
+            (),  # reacted
+            self._mentions(self.dense.place(rank), text_id, body) if "@" in body else (),
+            False,  # pinned
+            self._is_late(id, author),
+            depth,
+            replies,
+            len(replies) + left,  # reply_count
+            left,
+            self._more(id, replies, left) if left else None,
+            meta,
+            {},  # marks
         )
+
+
+def _are_same(some: Sequence[CommentView], others: Sequence[CommentView]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))

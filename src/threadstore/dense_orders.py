@@ -179,23 +179,24 @@ class PlainOrders:
 
     def votes(self, rank: int) -> Pair:
         """Return how many votes there are for a comment, and against it."""
-        up, down = self._counted()
-        return sum([column[rank] for column in up]), sum([column[rank] for column in down])
+        up = down = 0
+        rules = self._columns.rules
+        for kind, column in self._columns.votes.items():
+            if kind in rules.positive:
+                up += column[rank]
+            elif kind in rules.negative:
+                down += column[rank]
+        return up, down
 
-    def _counted(self) -> tuple[list[array[int]], list[array[int]]]:
-        rules, votes = self._columns.rules, self._columns.votes.items()
-        return [row for kind, row in votes if kind in rules.positive], [row for kind, row in votes if kind in rules.negative]
-
-    def mark_of(self, order: Order, key: SortKey) -> Mark:
-        """Return where a key of *order* belongs; the texts in it may be any. Complexity: O(log n)."""
-        *first, id = key
-        assert isinstance(id, str)
+    def mark_of(self, order: Order, key: SortKey, rank: int | None = None) -> Mark:
+        """Return where a key of *order* belongs, of the comment with this *rank* if it is known. Complexity: O(log n)."""
+        first, place = key[0], self._place(str(key[-1])) if rank is None else rank
         if order == "active":
-            return -self._place(invert(str(first[0]))), self._place(id)
-        number = first[0] if first and isinstance(first[0], int) else 0
-        return number, -self._place(id) if order in ("newest", "hot") else self._place(id)
+            return -self._place(invert(str(first))), place
+        return first if isinstance(first, int) else 0, -place if order in ("newest", "hot") else place
 
     def _place(self, id: str) -> float:
+        """Return where an id, or any text, belongs among the ranks."""
         rank = self._columns.find(id)
         if rank is None:
             return bisect_left(range(len(self._columns)), id, key=self._columns.id_of) - 0.5
@@ -286,7 +287,10 @@ class PlainOrders:
     def _shelved(self) -> dict[Pair, Ranks]:
         """Return the shelves of those that have votes, at least."""
         if self._shelves is None:
-            up, down = self._counted()
+            up, down = (
+                [column for kind, column in self._columns.votes.items() if kind in kinds]
+                for kinds in (self._columns.rules.positive, self._columns.rules.negative)
+            )
             parent, kept = self._columns.parent, self._kept
             shelves: dict[Pair, array[int]] = defaultdict(partial(array, "I"))
             voted = [rank for rank in compress(count(), _sums([*up, *down])) if parent[rank] == TOP and rank not in kept]

@@ -210,6 +210,15 @@ class DenseOutline(Outline):
             node = Place(self, rank, id)
         return node
 
+    def place_of(self, id: str) -> Node | int:
+        """Return the node of a comment that is there if it is kept, else the rank."""
+        node = self._nodes.get(id)
+        if node is not None:
+            return node
+        rank = self.columns.find(id)
+        assert rank is not None, id
+        return rank
+
     def comment(self, id: str) -> Node | None:
         """Return the place of a comment, not of a placeholder. Complexity: O(log n)."""
         node = self.node(id)
@@ -223,7 +232,7 @@ class DenseOutline(Outline):
 
     def authors(self, ranks: list[int]) -> list[Actor | None]:
         """Return who wrote several plain comments, at the cost of few statements."""
-        return [author for author, *_ in self._thread.said(ranks)]
+        return [author for _, author, *_ in self._thread.said(ranks)]
 
     def text(self, rank: int) -> Event | None:
         """Return the author's last edit."""
@@ -460,12 +469,14 @@ class DenseOutline(Outline):
         while some := list(islice(ranks, _SOME)):
             start = 0
             while first is not None:
-                mark = () if pinned and not first[0] else self.orders.mark_of(order, first[1:] if pinned else first)
+                node = self._nodes[str(first[-1])]
+                rank = node.rank if isinstance(node, Place) else None
+                mark = () if pinned and not first[0] else self.orders.mark_of(order, first[1:] if pinned else first, rank)
                 place = bisect_left(some, mark, start, key=mark_of)
                 if place == len(some):
                     break
                 yield from some[start:place]
-                yield self._nodes[str(first[-1])]
+                yield node
                 start, first = place, next(kept, None)
             yield from some[start:]
         yield from (self._nodes[str(each[-1])] for each in chain(() if first is None else (first,), kept))
@@ -567,7 +578,7 @@ class DenseOutline(Outline):
     def _activity_of(self, node: Node) -> str:
         if isinstance(node, Place) and node.id not in self._irregular:
             return self.columns.id_of(self._listening().last.get(node.rank, node.rank))  # nothing is seen below what is not found
-        found = self._irregular[node.id]
+        found = self._irregular.get(node.id)
         if found is None:
             found = self._irregular[node.id] = self._seen_below(node) or node.id
         return found

@@ -211,9 +211,13 @@ class Lens:
     def _mentions(self, node: Node, text: str, body: str) -> tuple[Mention, ...]:
         def nearest() -> Iterator[Actor | None]:
             for above in islice(self.outline.ancestors(node), MAX_ABOVE):
-                yield None if above.posted is None else above.posted.actor
+                yield self._author(above)
 
         return self.outline.names.find(body, comment=text, nearest=nearest)
+
+    def _author(self, node: Node) -> Actor | None:
+        """Return who wrote a comment; of a placeholder nobody is known."""
+        return None if node.posted is None else node.posted.actor
 
     def _is_late(self, id: str, author: Actor | None) -> bool:
         return (author is None or author.role == "reader") and self.outline.locks.cover(id)

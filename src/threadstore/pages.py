@@ -39,44 +39,33 @@ _ID_SHAPE: Final = (str,)
 # --- choosing what a page shows -----------------------------------------------------------------------------------------------
 
 
-class _Row:
-    """One comment chosen for a page, with its replies on the page and how many of them are not."""
-
-    __slots__ = ("depth", "left", "place", "replies", "view")
-
-    def __init__(self, place: Place, depth: int) -> None:
-        self.place = place
-        self.depth = depth
-        self.replies: list[_Row] = []
-        self.left = 0
-        self.view: CommentView | None = None
-
-
 def _tree(lens: Lens, places: Iterable[Place], start: int, replies: int, depth: int, rows: int) -> tuple[CommentView, ...]:
     """
     Return the views of *places*, with as many replies as the bounds allow, chosen level by level.
 
     Complexity: O(rows).
     """
-    chosen = [_Row(place, start) for place in places]
-    top = len(chosen)
-    budget = rows - top
-    for row in chosen:  # grows as it is walked, one level behind the other
-        shown, count = lens.first_replies(row.place, min(replies, budget) if row.depth - start < depth else 0)
-        row.left = count - len(shown)
-        if shown:
-            row.replies = [_Row(child, row.depth + 1) for child in shown]
-            budget -= len(shown)
-            chosen.extend(row.replies)
-    lens.prepare([row.place for row in chosen])
-    for row in reversed(chosen):
-        row.view = _row_view(lens, row)
-    return tuple(row.view for row in chosen[:top] if row.view is not None)
-
-
-def _row_view(lens: Lens, row: _Row) -> CommentView:
-    shown = tuple([reply.view for reply in row.replies if reply.view is not None])
-    return lens.row(row.place, row.depth, shown, row.left)
+    chosen = list(places)
+    #: Of each row: how far down it is, how many of its replies are on the page, and how many are not.
+    told: list[tuple[int, int, int]] = []
+    level = start
+    while len(told) < len(chosen):
+        most = replies if level - start < depth else 0
+        for place in chosen[len(told) :]:
+            first, count = lens.first_replies(place, most and min(most, rows - len(chosen)))
+            shown = len(first)
+            told.append((level, shown, count - shown))
+            if shown:
+                chosen += first
+        level += 1
+    lens.prepare(chosen)
+    views: list[CommentView] = []  # the last row's first, so the replies of each row are there, behind those of the next
+    used = 0
+    for place, (level, shown, left) in zip(reversed(chosen), reversed(told), strict=True):
+        below = tuple(reversed(views[used : used + shown])) if shown else ()
+        used += shown
+        views.append(lens.row(place, level, below, left))
+    return tuple(reversed(views[used:]))
 
 
 def check_bounds(limit: int, replies: int = 0, depth: int = 0, rows: int = 1, context: int = 0) -> None:

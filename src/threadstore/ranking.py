@@ -29,6 +29,7 @@ also when the ages are too great, or the score too low, for their heat to differ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import cbrt, isqrt
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -134,6 +135,7 @@ def longest_age(score: int, heat: int) -> int | None:
     return None if age < 0 else age
 
 
+@lru_cache(maxsize=10_000)
 def _cooling(score: int) -> int:
     points = max(score + 1, 0)
     return (points * points * _HOUR**3) << 2 * _HOT_BITS

@@ -368,7 +368,7 @@ class Locks:
 
     def cover(self, id: str) -> bool:
         """Return whether the event with this id came while the thread was locked."""
-        return any(lock < id and (end is None or end > id) for lock, end in self._spans)
+        return bool(self._spans) and any(lock < id and (end is None or end > id) for lock, end in self._spans)
 
 
 def description(thread_cells: Cells, rules: Rules) -> Event | None:

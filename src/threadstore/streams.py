@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
-from threadstore.codec import glance
+from threadstore.codec import glance, glances
 from threadstore.errors import DataError
 from threadstore.events import Event
 from threadstore.heads import Heads
@@ -45,12 +45,15 @@ class StreamOf:
 
     def glance(self, revisions: Sequence[int]) -> dict[int, list[Any]]:
         """Return the values of the records with these revisions; those that can not be read are left out."""
-        values: dict[int, list[Any]] = {}
-        for record in self._log.fetch(self._key, revisions) if revisions else ():
-            if not record.damage:
-                with suppress(DataError):
-                    values[record.revision] = glance(record.data)
-        return values
+        records = [record for record in self._log.fetch(self._key, revisions) if not record.damage]
+        with suppress(DataError):
+            values = glances([record.data for record in records])
+            return dict(zip([record.revision for record in records], values, strict=True))
+        found: dict[int, list[Any]] = {}
+        for record in records:
+            with suppress(DataError):
+                found[record.revision] = glance(record.data)
+        return found
 
     def upto(self, revision: int) -> Iterator[Event]:
         """Yield all facts up to a revision that can be read."""
