@@ -114,6 +114,45 @@ class LastWords:
         return None
 
 
+class _Flow:
+    """
+    What is hot at one moment, found as it is asked for, and remembered for whoever goes on behind it.
+
+    Args:
+        now: The moment.
+        after: What all of it is behind; None if it is the whole.
+        marks: The marks, in order.
+        count: How many they are.
+    """
+
+    __slots__ = ("_after", "_count", "_found", "_rest", "now")
+
+    def __init__(self, now: int, after: Mark | None, marks: Iterator[Mark], count: int) -> None:
+        self.now = now
+        self._after = after
+        self._found: list[Mark] = []
+        self._rest = marks
+        self._count = count
+
+    def behind(self, after: Mark | None) -> tuple[Iterator[int], int] | None:
+        """Return the ranks behind *after*, and how many they are; None if that is not what was found."""
+        start = 0
+        if after != self._after:
+            if after is None or not self._found or not (self._after or after) <= after <= self._found[-1]:
+                return None
+            start = bisect_right(self._found, after)
+        return self._ranks(start), self._count - start
+
+    def _ranks(self, start: int) -> Iterator[int]:
+        found = self._found
+        for place in count(start):
+            if place == len(found):
+                if (mark := next(self._rest, None)) is None:
+                    return
+                found.append(mark)
+            yield -int(found[place][1])
+
+
 class PlainOrders:
     """
     The plain top level in every order.
@@ -131,6 +170,7 @@ class PlainOrders:
         #: Those with equal votes, by these; made when somebody asks for them.
         self._shelves: dict[Pair, Ranks] | None = None
         self._ways: dict[Order, tuple[list[float], list[list[Pair]]]] = {}
+        self._flow: _Flow | None = None
         #: The order by last words, once somebody has asked for it; it is to be told of every comment from then on.
         self.words: LastWords | None = None
 
@@ -143,12 +183,14 @@ class PlainOrders:
 
     def note(self, rank: int) -> None:
         """Take in a new top-level comment, the last of all. Complexity: O(1)."""
+        self._flow = None
         if self._shelves is not None and _NONE in self._shelves:
             self._shelves[_NONE].add(rank)
 
     def leave(self, rank: int) -> None:
         """Let a top-level comment be kept from now on. Complexity: O(log n), and a move of memory."""
         insort(self._kept_tops, rank)
+        self._flow = None
         if self._shelves is not None:
             self._take(rank, self.votes(rank))
 
@@ -157,6 +199,7 @@ class PlainOrders:
         votes = self.votes(rank)
         if self._shelves is None or votes == former:
             return
+        self._flow = None
         self._take(rank, former)
         shelf = self._shelves.get(votes)
         if shelf is not None:
@@ -303,6 +346,14 @@ class PlainOrders:
     # --- hot ------------------------------------------------------------------------------------------------------------------
 
     def _hot_behind(self, now: int, after: Mark | None) -> tuple[Iterator[int], int]:
+        found = None if self._flow is None or self._flow.now != now else self._flow.behind(after)
+        if found is None:
+            self._flow = _Flow(now, after, *self._heated(now, after))
+            found = self._flow.behind(after)
+            assert found is not None
+        return found
+
+    def _heated(self, now: int, after: Mark | None) -> tuple[Iterator[Mark], int]:
         self._shelf(_NONE)
         flows, behind = list[Iterator[Mark]](), 0
         for votes, shelf in self._shelved().items():
@@ -314,7 +365,7 @@ class PlainOrders:
             if many:
                 flows.append(map(mark, ranks))
                 behind += many
-        return (-int(place) for _, place in merge(*flows)), behind
+        return merge(*flows), behind
 
     def _cooler(self, score: int, now: int, after: Mark) -> float:
         """Return the rank before which those with this score are behind *after*."""
