@@ -53,7 +53,8 @@ def told(columns: Columns, actors: Iterable[Actor] = (ANN, BOB, CYD)) -> list[An
         kids = columns.kids(rank)
         assert columns.find(id) == columns.below(id) == rank
         assert columns.kid_count(rank) == len(kids)
-        assert [list(columns.first_kids(rank, most)) for most in (0, 1, 99)] == [[], list(kids[:1]), list(kids)]
+        first = [columns.first_kids(rank, most) for most in (0, 1, 99)]
+        assert [(list(some), count) for some, count in first] == [(some, len(kids)) for some in ([], list(kids[:1]), list(kids))]
         said.append((id, columns.revision[rank], above if above == TOP else columns.id_of(above), id in uses))
         said.append([columns.id_of(kid) for kid in kids])
         if columns.revision[rank]:
