@@ -294,12 +294,12 @@ def glance(data: bytes) -> list[Any]:
 def glances(several: Sequence[bytes]) -> list[list[Any]]:
     """Return the values of several records at once; as for `glance`."""
     try:
-        joined = _lists_decoder.decode(b"\xdd" + len(several).to_bytes(4, "big") + b"".join(several))
+        joined = _lists_decoder.decode(b"\xdd" + len(several).to_bytes(4, "big") + b"".join(several))  # an array of arrays
     except (MsgspecError, ValueError, RecursionError):
-        return list(map(glance, several))
-    if any(values[1:2] != [SCHEMA] for values in joined):
-        return list(map(glance, several))
-    return joined
+        joined = []
+    if all(values[1:2] == [SCHEMA] for values in joined) and len(joined) == len(several):
+        return joined
+    return list(map(glance, several))
 
 
 def shared_actor(value: list[Any] | None) -> e.Actor | None:

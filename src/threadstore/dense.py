@@ -511,7 +511,7 @@ class DenseThread(Thread):
         shown = len(self._dense.views)
         held = _CELLS_COST * len(self._cells) + _EVENT_COST * len(self._at_hand) + _VIEW_COST * shown
         held += _NAME_COST * len(self._dense.names) + self._dense.letters + self._letters
-        return self.columns.nbytes + held + (_SHOWN_COST if shown else 0)
+        return self.columns.nbytes + self._dense.descent.nbytes + held + (_SHOWN_COST if shown else 0)
 
 
 def _is_short(fact: Event) -> bool:

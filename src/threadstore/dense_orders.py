@@ -38,6 +38,8 @@ Mark = tuple[float, ...]
 Pair = tuple[int, int]
 
 _NONE: Final[Pair] = (0, 0)
+#: So many of what is hot are remembered, and a page.
+_REMEMBERED: Final = 10_000
 
 
 class LastWords:
@@ -136,21 +138,22 @@ class _Flow:
 
     def behind(self, after: Mark | None) -> tuple[Iterator[int], int] | None:
         """Return the ranks behind *after*, and how many they are; None if that is not what was found."""
-        start = 0
+        found, start = self._found, 0
         if after != self._after:
-            if after is None or not self._found or not (self._after or after) <= after <= self._found[-1]:
+            if after is None or not found or len(found) > _REMEMBERED or not (self._after or after) <= after <= found[-1]:
                 return None
-            start = bisect_right(self._found, after)
+            start = bisect_right(found, after)
         return self._ranks(start), self._count - start
 
     def _ranks(self, start: int) -> Iterator[int]:
         found = self._found
-        for place in count(start):
-            if place == len(found):
+        while True:
+            if start == len(found):
                 if (mark := next(self._rest, None)) is None:
                     return
                 found.append(mark)
-            yield -int(found[place][1])
+            yield -int(found[start][1])
+            start += 1
 
 
 class PlainOrders:

@@ -590,7 +590,7 @@ class DenseOutline(Outline):
             node = below.pop()
             if isinstance(node, Node):
                 found = max(found, node.id if node.shown else "")
-                below.extend(child for id in node.replies_behind("")[0] if (child := self.node(id)) is not None)
+                below.extend(map(self.place_of, node.replies_behind("")[0]))
             else:
                 last = max(last, node)
                 below.extend(self.kept_ranks.get(kid, kid) for kid in columns.kids(node))
@@ -619,8 +619,8 @@ class DenseOutline(Outline):
         if words is None or words.note(rank):
             return
         top, _ = self.way_up(self.place(rank))
-        if self._irregular[top.id] is not None:
-            self._irregular[top.id] = id
+        found = self._irregular[top.id]
+        self._irregular[top.id] = found and max(found, id)
         self._rerank(top)
 
     # --- corrections ----------------------------------------------------------------------------------------------------------

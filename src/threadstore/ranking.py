@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from math import cbrt, isqrt
+from math import isqrt
 from typing import Final, Literal, NamedTuple, get_args
 
 from threadstore.ids import invert, time_of
@@ -131,8 +131,8 @@ def longest_age(score: int, heat: int) -> int | None:
     >>> longest_age(7, heat(7, 1_000)) == 1_000, longest_age(7, heat(7, 0) + 1)
     (True, None)
     """
-    age = _cube_root(_cooling(score) // (heat * heat)) - 2 * _HOUR
-    return None if age < 0 else age
+    cube = _cooling(score) // (heat * heat)
+    return None if cube < (2 * _HOUR) ** 3 else _cube_root(cube) - 2 * _HOUR
 
 
 @lru_cache(maxsize=10_000)
@@ -142,12 +142,10 @@ def _cooling(score: int) -> int:
 
 
 def _cube_root(number: int) -> int:
-    """Return the whole part of a cube root, whatever the machine makes of fractions."""
-    root = round(cbrt(number))
-    while root**3 > number:
-        root -= 1
-    while (root + 1) ** 3 <= number:
-        root += 1
+    """Return the whole part of the cube root of a number above 0, by Newton's method from above."""
+    root = 1 << -(-number.bit_length() // 3)
+    while (nearer := (2 * root + number // (root * root)) // 3) < root:
+        root = nearer
     return root
 
 

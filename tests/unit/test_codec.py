@@ -17,7 +17,7 @@ from msgspec.msgpack import Ext
 
 from threadstore import codec
 from threadstore import events as e
-from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance
+from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances
 from threadstore.errors import CorruptRecord, DataError, UnsupportedSchema, UpcastFailed
 from threadstore.ids import NIL, from_bytes, make_id, to_bytes
 from threadstore.testing.given import id_of
@@ -811,3 +811,14 @@ def test_a_glance_at_a_record():
     for data in (b"", b"\xc1", b"\x01", encode(event)[:-1]):
         with pytest.raises(CorruptRecord):
             glance(data)
+
+
+def test_a_glance_at_several_records():
+    """It gives what a glance at each gives, whichever schemas they are of; one that is no record spoils all."""
+    event = e.CommentApproved(id=id_of(2), thread="t", actor=None, comment=id_of(1), cancels=(), seen=id_of(1))
+    old = msgspec.msgpack.encode(["comment.approved", 0, to_bytes(id_of(2)), "t", None, to_bytes(id_of(1))])
+    for several in ([], [encode(event)], [encode(event), old, encode(posted())]):
+        assert glances(several) == list(map(glance, several))
+    for data in (b"", b"\xc1", encode(event) + encode(event), encode(event)[:-1]):
+        with pytest.raises(CorruptRecord):
+            glances([encode(event), data])

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from threadstore.ids import MAX_MILLIS, id_for, make_id
-from threadstore.ranking import ORDERS, Order, Votes, key
+from threadstore.ranking import ORDERS, Order, Votes, heat, key, longest_age
 
 HOUR = 3_600_000
 NOW = 1_700_000_000_000
@@ -224,6 +224,16 @@ def test_of_equals_the_newer_is_hotter(one: Votes, other: Votes, later: int):
 def test_heat_never_rises(comment: Votes, later: int):
     """Time alone makes no comment hotter."""
     assert first("hot", comment, now=NOW + later) >= first("hot", comment)
+
+
+@given(score=st.integers(-3, 5) | counts, age=ages, more=st.integers(0, 2))
+def test_the_longest_age_is_the_last_at_which_it_is_as_hot(score: int, age: int, more: int):
+    """At that age a comment is at least as hot, and no longer; what nobody likes never is, nor what is hotter than at first."""
+    wanted = heat(score, age) + more
+    if wanted > 0:
+        longest = longest_age(score, wanted)
+        assert longest is None or heat(score, longest) >= wanted > heat(score, longest + 1)
+        assert (longest is None) == (heat(score, 0) < wanted)
 
 
 @given(up=counts, ahead=st.integers(1, 300_000))

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from threadstore import runs
-from threadstore.runs import Pairs, Runs
+from threadstore.runs import Pairs, Ranks, Runs
 
 
 @pytest.fixture(params=[2, 5, runs._FULL])
@@ -104,6 +104,41 @@ def test_what_came_and_went_before_anybody_looked_is_not_there(full: int):
     scored.gone.add(0)
     assert list(listed.behind(None)[0]) == []
     assert list(listed.behind((0, 0))[0]) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ranks_hold_what_a_sorted_list_holds(full: int, seed: int):
+    """Whatever comes and goes, from both ends, from wherever one asks on."""
+    random = Random(f"ranks {seed}")
+    wanted = sorted(random.sample(range(60), random.choice([0, 1, 40])))
+    ranks = Ranks(array("I", wanted))
+    for _ in range(400):
+        rank = random.randrange(60)
+        if rank in wanted:
+            wanted.remove(rank)
+            ranks.drop(rank)
+        else:
+            wanted = sorted([*wanted, rank])
+            ranks.add(rank)
+        bound = random.randrange(-1, 62) + random.choice([0, 0.5])
+        above, many = ranks.since(bound)
+        below, few = ranks.before(bound)
+        assert (list(above), list(below)) == ([r for r in wanted if r > bound], [r for r in wanted[::-1] if r < bound])
+        assert (many, few) == (sum(r > bound for r in wanted), sum(r < bound for r in wanted))
+        everything, count = ranks.before(None)
+        assert (list(ranks), list(everything), count, len(ranks)) == (wanted, wanted[::-1], len(wanted), len(wanted))
+        assert not wanted or ranks.last == wanted[-1]
+
+
+def test_many_ranks_run_on(full: int):
+    """Thousands that come in any order are cut into runs."""
+    numbers = list(range(4_500))
+    Random(1).shuffle(numbers)
+    ranks = Ranks(array("I"))
+    for number in numbers:
+        ranks.add(number)
+    assert list(ranks) == list(range(4_500))
+    assert max(map(len, ranks._runs)) <= runs._FULL
 
 
 @pytest.mark.parametrize("seed", range(6))

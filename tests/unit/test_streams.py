@@ -31,6 +31,14 @@ class Damaged(MemoryLog):
         return None if record is None else self._told(record)
 
 
+class Foreign(MemoryLog):
+    """A log in which the second record of every thread says nothing, and nothing is wrong with it but that."""
+
+    def read(self, thread: str, *, after: int = 0) -> Iterator[Record]:
+        for record in super().read(thread, after=after):
+            yield replace(record, data=b"\xc1") if record.revision == 2 else record
+
+
 def stream_of(log: MemoryLog) -> StreamOf:
     """Return the stream of a thread, beside which there is another."""
     log.append("another", [replace(posted(9), thread="another")])
@@ -60,4 +68,5 @@ def test_a_glance_is_at_the_bytes():
     """What is said is read without making facts; what is damaged is left out."""
     assert set(stream_of(MemoryLog()).glance([1, 3, 7])) == {1, 3}
     assert set(stream_of(Damaged()).glance([1, 2])) == {1}
+    assert set(stream_of(Foreign()).glance([1, 2, 3])) == {1, 3}
     assert bytes.fromhex(id_of(1).replace("-", "")) in encode(EVENTS[0])
