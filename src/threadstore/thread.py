@@ -106,7 +106,8 @@ class Thread(Outlined):
             InvalidCursor: *after* is malformed, or was made for another thread, order, or `pinned`.
             ValueError: An argument is out of range.
 
-        Complexity: O(page + log n); the first page of an order sorts the top level, and "hot" does so for each new moment.
+        Complexity: O(page + log n); the first page of an order sorts the top level, and "hot" does so for each new moment. A
+        thread that a store has read from its log sorts no more of it than somebody has looked at.
         """
         return self.despite_damage(
             lambda: thread_page(
