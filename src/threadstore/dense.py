@@ -30,7 +30,7 @@ from threadstore.lens import Lens
 from threadstore.outline import Outline
 from threadstore.policy import Rules
 from threadstore.registers import Cell
-from threadstore.state import Cells, State
+from threadstore.state import Cells, State, newest_first
 from threadstore.thread import T, Thread
 from threadstore.viewmodel import ThreadView
 
@@ -304,7 +304,7 @@ class DenseThread(Thread):
         columns, cells = self.columns, self._cells
         last = len(columns) if below is None else columns.below(below)
         plain = (columns.id_of(rank) for rank in range(last - 1, -1, -1) if columns.revision[rank])
-        return merge((id for id in plain if id not in cells), super().newest(below), reverse=True)
+        return merge((id for id in plain if id not in cells), newest_first(cells, below), reverse=True)
 
     def cells(self, target: str) -> Cells:
         """Return the cells of a target; those of a plain comment are made of the log's facts."""

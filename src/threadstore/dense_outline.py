@@ -29,7 +29,7 @@ from threadstore.descent import Descent
 from threadstore.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import hash_of, name_hash
 from threadstore.mentions import Names, Nearest, starts_of_names
-from threadstore.outline import Node, Outline, SortKey, added, behind
+from threadstore.outline import Ids, Node, Outline, SortKey, added, behind
 from threadstore.ranking import Order, Votes, key
 from threadstore.runs import Runs
 from threadstore.standing import Locks, Standing, person_erasures
@@ -64,7 +64,7 @@ class Place(Node):
         self.shown = columns.revision[rank] > 0
         self.replies = columns.kid_count(rank)
         self.pinned = False
-        self._children: list[str] | None = None
+        self._children: Ids | None = None
         self._parent: Node | None = None
         self._posted: CommentPosted | None = None
         self._standing: Standing | None = None
@@ -82,7 +82,7 @@ class Place(Node):
         return bool(self._children)
 
     @property
-    def children(self) -> list[str]:
+    def children(self) -> Ids:
         """Of a kept one: the ids of the live replies, which are those that the columns have until one comes or goes."""
         if self._children is None:
             columns = self._outline.columns
@@ -90,7 +90,7 @@ class Place(Node):
         return self._children
 
     @children.setter
-    def children(self, children: list[str]) -> None:
+    def children(self, children: Ids) -> None:
         self._children = children
 
     @property

@@ -57,7 +57,7 @@ from threadstore.viewmodel import Counts
 if TYPE_CHECKING:
     from threadstore.lens import Lens
 
-__all__ = ["Node", "Outline", "Outlined", "SortKey", "added", "behind"]
+__all__ = ["Ids", "Node", "Outline", "Outlined", "SortKey", "added", "behind"]
 
 SortKey = tuple[int | str, ...]
 

@@ -26,7 +26,7 @@ from threadstore.events import REGISTERS, CommentPosted, Event, redact
 from threadstore.ids import NIL, time_of
 from threadstore.registers import SHAPES, Cell, join
 
-__all__ = ["Cells", "State"]
+__all__ = ["Cells", "State", "newest_first"]
 
 Cells = dict[str, Cell]
 
@@ -257,8 +257,7 @@ class State:
 
     def newest(self, below: str | None = None) -> Iterator[str]:
         """Yield what some fact is about, the largest id first, from *below* an id on; not the thread. Complexity: O(n log n)."""
-        ids = (target for target in self._cells if target and (below is None or target < below))
-        return iter(sorted(ids, reverse=True))
+        return iter(newest_first(self.targets(), below))
 
     def digest(self) -> str:
         """
@@ -325,3 +324,8 @@ class State:
     def today(self) -> Self:
         """Return the thread whose texts and concealment hold: itself, unless it is a past of another."""
         return self if self._today is None else self._today
+
+
+def newest_first(targets: Iterable[str], below: str | None) -> list[str]:
+    """Return those of *targets* that are below an id, the largest first; not the thread."""
+    return sorted((target for target in targets if target and (below is None or target < below)), reverse=True)

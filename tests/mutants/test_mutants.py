@@ -363,9 +363,9 @@ MUTANTS = (
     Mutant(
         "an erased text comes back in a snapshot",
         3,
-        "logs/sqlite.py",
-        "            if snapshot.revision >= shown:",
-        "            if True:",
+        "logs/_sqlite_derived.py",
+        "return not is_older and snapshot.revision >= _shown(writer, thread)",
+        "return not is_older",
     ),
     Mutant(
         "reading begins one late",
@@ -545,8 +545,8 @@ DENSE_MUTANTS = (
         "somebody else's name is read in place of one that is meant",
         "unit/test_dense_orders.py",
         "dense_outline.py",
-        "self._unread.pop(name_hash(name), ())",
-        "self._unread.pop(name_hash(name[:-1]), ())",
+        "(name := hash_of(text)) in self._unread}",
+        "(name := hash_of(text[:-1])) in self._unread}",
     ),
     # --- the thread ---
     DenseMutant("a late comment is added at the end", "unit/test_dense.py", "dense.py", " or id <= self._last_post or", " or"),

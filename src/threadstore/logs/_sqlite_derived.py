@@ -35,6 +35,7 @@ _LOAD: Final = """
     UNION ALL
     SELECT p.part, p.state, NULL, NULL, NULL
     FROM snapshots AS s JOIN snapshot_parts AS p USING (thread, fingerprint, revision) WHERE s.thread = ?1"""
+_NEWER: Final = "SELECT 1 FROM snapshots WHERE thread = ? AND fingerprint = ? AND revision > ?"
 _STORE: Final = f"""
     INSERT OR REPLACE INTO snapshots (thread, fingerprint, revision, crc, margin, state)
     VALUES (?, ?, ?, ?, zeroblob({PAGE_SIZE}), ?)"""
@@ -117,10 +118,9 @@ def store(database: Database, thread: str, snapshot: Snapshot) -> None:
 
 
 def _is_wanted(writer: sqlite3.Connection, thread: str, snapshot: Snapshot) -> bool:
-    """Return whether a snapshot may take the place of the former one: no newer one of its fold is there, and no erasure."""
-    former = load(writer, thread)
-    is_newer = former is None or former.fingerprint != snapshot.fingerprint or former.revision <= snapshot.revision
-    return is_newer and snapshot.revision >= _shown(writer, thread)
+    """Return whether a snapshot may take the place of the former one: no sound one of its fold is newer, and no erasure is."""
+    is_older = writer.execute(_NEWER, (thread, snapshot.fingerprint, snapshot.revision)).fetchone() and load(writer, thread)
+    return not is_older and snapshot.revision >= _shown(writer, thread)
 
 
 def _clear_up(database: Database, thread: str) -> None:
