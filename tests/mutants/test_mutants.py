@@ -364,8 +364,8 @@ MUTANTS = (
         "an erased text comes back in a snapshot",
         3,
         "logs/_sqlite_derived.py",
-        "return not is_older and snapshot.revision >= _shown(writer, thread)",
-        "return not is_older",
+        "return not newer and snapshot.revision >= _shown(writer, thread)",
+        "return not newer",
     ),
     Mutant(
         "reading begins one late",

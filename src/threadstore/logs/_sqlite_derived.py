@@ -119,8 +119,8 @@ def store(database: Database, thread: str, snapshot: Snapshot) -> None:
 
 def _is_wanted(writer: sqlite3.Connection, thread: str, snapshot: Snapshot) -> bool:
     """Return whether a snapshot may take the place of the former one: no sound one of its fold is newer, and no erasure is."""
-    is_older = writer.execute(_NEWER, (thread, snapshot.fingerprint, snapshot.revision)).fetchone() and load(writer, thread)
-    return not is_older and snapshot.revision >= _shown(writer, thread)
+    newer = writer.execute(_NEWER, (thread, snapshot.fingerprint, snapshot.revision)).fetchone() and load(writer, thread)
+    return not newer and snapshot.revision >= _shown(writer, thread)
 
 
 def _clear_up(database: Database, thread: str) -> None:
