@@ -197,6 +197,10 @@ class DenseOutline(Outline):
     def _begin(self) -> None:
         """Do nothing: the columns have given all that there is its place."""
 
+    def let_go(self) -> None:
+        """Take apart what refers to one another; see `DenseThread.let_go`."""
+        vars(self).clear()
+
     # --- nodes ----------------------------------------------------------------------------------------------------------------
 
     def place(self, rank: int) -> Node:

@@ -134,6 +134,7 @@ class HotThreads:
         while self._total > self._bound and (idle := self._idle_longest()) is not None:
             del self._hot[idle.key]
             self._total -= idle.charged
+            idle.thread.let_go()
 
     def _idle_longest(self) -> Hot | None:
         last = next(reversed(self._hot)) if self._bound else None

@@ -65,15 +65,15 @@ class _Uses:
 class _Ancestors:
     """The authors above a comment, walked once and only as far as somebody asks."""
 
-    __slots__ = ("_nearest", "_passed", "_rest")
+    __slots__ = ("_passed", "_rest")
 
     def __init__(self, nearest: Nearest) -> None:
-        self._nearest = nearest
-        self._rest = self._walk()
+        self._rest = self._walk(nearest)
         self._passed: dict[str, int] = {}
 
-    def _walk(self) -> Iterator[Actor | None]:
-        yield from self._nearest()
+    @staticmethod
+    def _walk(nearest: Nearest) -> Iterator[Actor | None]:
+        yield from nearest()  # not before somebody asks
 
     def nearest(self, first: Mapping[str, str], before: str) -> str | None:
         """Return the nearest author who is in *first* with an id below *before*."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 
+from threadstore import SUPPORT, ThreadStore
 from threadstore.dense import DenseThread
 from threadstore.hot import Hot, HotThreads
 from threadstore.logs.memory import MemoryLog
 from threadstore.policy import Policy
+from threadstore.ranking import ORDERS
 from threadstore.streams import StreamOf
-from threadstore.testing.given import posted
+from threadstore.testing.given import ANN, BOB, EPOCH, posted
 
 
 class Sized(DenseThread):
@@ -179,3 +183,23 @@ def test_closing_lets_go_of_all():
         hot_threads.close()
         assert len(hot_threads) == 1
     assert len(hot_threads) == 0
+
+
+def test_what_is_let_go_is_free_at_once():
+    """A thread's parts refer to one another; the bound would not hold if they were there until the collector finds them."""
+    with ThreadStore(MemoryLog(), cache_bytes=0) as store:
+        article = store.thread("a")
+        first = article.post("I was there.", by=ANN, spoiler=True)
+        article.reply(first, "@Ann Lee, so was I.", by=BOB)
+        article.react(first, SUPPORT, by=BOB)
+        gc.disable()
+        try:
+            with store.using("a") as thread:
+                assert isinstance(thread, DenseThread)
+                for order in ORDERS:
+                    thread.view(order=order, now=EPOCH, reveal="all")
+                outline = weakref.ref(thread.dense)
+            del thread
+            assert outline() is None
+        finally:
+            gc.enable()
