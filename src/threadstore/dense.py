@@ -208,7 +208,7 @@ class DenseThread(Thread):
         self.columns = columns
         if hasattr(self, "_dense"):
             self._dense.let_go()
-        self._dense = DenseOutline(self, columns)
+        self._dense: DenseOutline = DenseOutline(self, columns)
         self._last_post = columns.last_id()
         self._rest = rest
         self.changes += 1

@@ -81,7 +81,7 @@ class Database:
         self._writing = Lock()
         self._pooling = Lock()
         self._returned = Condition(self._pooling)
-        self._begun = 0  # transactions of this process, and those that failed once more
+        self._begun = 0  # transactions of this process; those that failed count twice, and a fork counts as one
         self._lent = 0
         self._idle: list[sqlite3.Connection] = []
         self._closed = True
@@ -223,14 +223,13 @@ class Database:
     def mark(self) -> Mark | None:
         """Name the state of the file: as soon as anybody writes it has another mark. None while this process writes."""
         self.check_open()
-        if not self._writing.acquire(blocking=False):
+        if self._writing.locked():
             return None
-        try:
-            return None if self._closed or self._is_resting else self.mark_in_transaction()
-        except sqlite3.Error:
-            return None  # whoever reads on is told
-        finally:
-            self._writing.release()
+        with self._writing:
+            try:
+                return None if self._closed or self._is_resting else self.mark_in_transaction()
+            except sqlite3.Error:
+                return None  # whoever reads on is told
 
     def mark_in_transaction(self) -> Mark:
         """Name the state of the file for whoever is writing: the one that it will have."""

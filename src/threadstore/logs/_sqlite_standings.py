@@ -7,7 +7,7 @@ has committed (sqlite.org/pragma.html). With the number of transactions that thi
 state (`threadstore.logs._sqlite_database`).
 
 What is remembered is of one mark. A transaction that appends carries it on to the next mark, with what it adds; any other leaves
-it behind, and one that fails does as well.
+it behind, and so does one that fails. A fork does as well: the connection that is opened behind it counts versions anew.
 
 Law: what is remembered is what the tables would say.
 """
@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 
 __all__ = ["Mark", "Standing", "Standings"]
 
-#: How many transactions this process has begun or failed with, and the version of the data that others have written.
+#: How many transactions this process has begun, failed with, or forked behind, and the version of the data that others have
+#: written.
 Mark = tuple[int, int]
 
 #: Of so many threads is anything remembered.

@@ -22,8 +22,8 @@ size, SQLite may move their neighbours to another page and leave a copy in the s
 ever smaller portions, so that only those on the damaged page are left out. What can not be read may hold words that are to be
 erased: an erasure judges it by what it says, and blanks it if it says nothing.
 
-`threadstore.logs._sqlite_database` has the connections and cuts the WAL, `_sqlite_schema` the tables, `_sqlite_verify` the
-examination.
+`threadstore.logs._sqlite_database` has the connections and cuts the WAL, `_sqlite_schema` the tables, `_sqlite_standings` what
+need not be asked of them again, `_sqlite_verify` the examination.
 """
 
 from __future__ import annotations
