@@ -3,7 +3,8 @@ The fold: a set of facts becomes the state of a thread.
 
 The state is made of cells (see `threadstore.events.REGISTERS`), kept per target: a comment, a correction, or the thread as a
 whole. Each fact is joined into its cells by itself alone, so folding is commutative, associative and idempotent: any order,
-any duplication, any batching and any exchange between replicas gives the same state.
+any duplication, any batching and any exchange between replicas gives the same state. Of most comments nothing is known but that
+they were posted; their cells are made when they are needed.
 
 Laws:
 
