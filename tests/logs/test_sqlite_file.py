@@ -730,3 +730,18 @@ def test_many_that_are_known_in_part_are_stored_in_part(opened: Open, known: Ite
     other = replace(batch[0], parent=batch[1].id)
     with pytest.raises(ConflictingEvent):
         log.append("t", [*batch[1:], other])
+
+
+@pytest.mark.parametrize("missing", [[2], [3, 4], [1, 2], [5, 6], [3], [1, 2, 3, 4, 5, 6]])
+def test_heads_are_told_of_what_is_there(missing: list[int], tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch):
+    """Whether the end of a run is gone, a whole run, or what is in the midst of one."""
+    monkeypatch.setattr("threadstore.logs.sqlite._RUN", 2)
+    log = opened(tmp_path / "one.db")
+    log.append("t", posts(1, 2, 3, 4, 5, 6))
+    every = log.heads("t").heads
+    with closing(sqlite3.connect(tmp_path / "one.db")) as connection, connection:
+        connection.execute(f"DELETE FROM events WHERE revision IN ({','.join(map(str, missing))})")
+    left = [revision for revision in range(1, 7) if revision not in missing]
+    told = log.heads("t")
+    assert list(told.revisions) == left
+    assert told.heads == b"".join(every[64 * revision - 64 : 64 * revision] for revision in left)

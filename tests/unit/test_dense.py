@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from threadstore import CommentNotFound, Policy, ThreadStore, dense, dense_lens, dense_outline, fold
 from threadstore.dense import DenseThread, Unreadable
-from threadstore.dense_outline import DenseOutline
+from threadstore.dense_outline import DenseOutline, Place
 from threadstore.events import Event, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import Heads, head
 from threadstore.ids import NIL, make_id
@@ -257,6 +257,16 @@ def test_votes_against_count_in_orders():
     thread = read(events, policy)
     assert thread._cells == {}
     agree(thread, events, policy)
+
+
+def test_a_kept_comment_knows_its_replies_when_asked():
+    """Those of the columns, until somebody says which they are."""
+    thread = read([posted(1), posted(2, to=1), posted(3, to=1), pinned(4, 1)])
+    node = thread.dense.node(id_of(1))
+    assert isinstance(node, Place)
+    assert (node.live, node.children, node.live) == (True, [id_of(2), id_of(3)], True)
+    node.children = [id_of(2)]
+    assert node.children == [id_of(2)]
 
 
 def test_nodes_are_made_when_somebody_looks():

@@ -371,10 +371,9 @@ class SqliteLog(EventLog):
             for start in range(after, upto, _RUN):
                 end = min(start + _RUN, upto)
                 count, total, first, last, run = self._one(_HEADS, thread, start, end)
-                if not count:
-                    continue
                 if (
-                    first <= start
+                    not count
+                    or first <= start
                     or last - first != count - 1
                     or 2 * total != (first + last) * count
                     or len(run) != SIZE * count
