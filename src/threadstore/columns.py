@@ -634,10 +634,12 @@ def _pairs(ranks: Sequence[int], words: Sequence[int]) -> list[int]:
 
 def _last_words(registers: list[int], last: dict[int, int], places: list[int], id_of: Callable[[int], bytes]) -> bytes:
     """Return which records have the largest id of their register; *last* is the last record of each, *places* are theirs."""
-    is_last = bytearray(repeat(1, len(registers)))
-    for place in sorted(set(range(len(registers))).difference(last.values())):
+    is_last = bytearray(len(registers))
+    for place in last.values():
+        is_last[place] = 1
+    for place in [place for place, is_it in enumerate(is_last) if not is_it]:
         standing = last[registers[place]]
-        loser = place if id_of(places[place]) < id_of(places[standing]) else standing
-        last[registers[place]] = place + standing - loser
-        is_last[loser] = 0
+        winner = standing if id_of(places[place]) < id_of(places[standing]) else place
+        last[registers[place]] = winner
+        is_last[standing], is_last[winner] = 0, 1
     return bytes(is_last)

@@ -445,8 +445,8 @@ DENSE_MUTANTS = (
         "the first word of an actor stays the last",
         "unit/test_columns.py",
         "columns.py",
-        "loser = place if id_of(places[place]) < id_of(places[standing]) else standing",
-        "loser = standing if id_of(places[place]) < id_of(places[standing]) else place",
+        "winner = standing if id_of(places[place]) < id_of(places[standing]) else place",
+        "winner = place if id_of(places[place]) < id_of(places[standing]) else standing",
     ),
     DenseMutant(
         "a moderator's edit of their own comment is an author's",
