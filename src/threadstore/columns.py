@@ -24,7 +24,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, compress, islice, repeat
+from itertools import chain, compress, count, islice, repeat
 from operator import add, ge, lt
 from struct import Struct as Packed
 from typing import Final, Self
@@ -472,18 +472,10 @@ class Columns:
         """Return a speaker's actor, by number. Complexity: O(1)."""
         return self._others[speaker][0] if speaker in self._others else speaker
 
-    def called(self, speaker: int) -> int:
-        """Return the hash of the name that a speaker goes by; 0 for none. Complexity: O(1)."""
-        return self._others[speaker][1] if speaker in self._others else self._name[speaker]
-
-    def first_uses(self) -> Iterator[tuple[int, int]]:
-        """Yield each speaker who has a name, with the rank of the first comment. Complexity: O(speakers)."""
-        for actor, (name, first) in enumerate(zip(self._name, self._first_use, strict=True)):
-            if name:
-                yield actor, first
-        for speaker, (_, name, first) in self._others.items():
-            if name:
-                yield speaker, first
+    def first_uses(self) -> Iterator[tuple[int, int, int]]:
+        """Yield each speaker who has a name, with its hash and the rank of the first comment. Complexity: O(speakers)."""
+        others = ((speaker, name, first) for speaker, (_, name, first) in self._others.items() if name)
+        return chain(compress(zip(count(), self._name, self._first_use, strict=False), self._name), others)
 
     def speaker_named(self, actor: str, name: int) -> int | None:
         """Return the speaker that an actor is under a name. Complexity: O(speakers under a second name)."""

@@ -430,8 +430,7 @@ class DenseOutline(Outline):
         self._hot = self._flat_hot = None
 
     def _rerank(self, node: Node) -> None:
-        if node.plain:
-            return
+        assert not node.plain, node.id
         if node.pinned and self.orders.words is not None:
             self._set_apart(node)
         super()._rerank(node)
@@ -685,7 +684,7 @@ class DenseNames(Names):
         """Read the names that may stand in *body*."""
         if self._unread is None:
             self._unread = {}
-            for name, rank in self._first_uses():
+            for _, name, rank in self._first_uses():
                 self._unread.setdefault(name, array("I")).append(rank)
         if not self._unread:
             return
@@ -696,17 +695,20 @@ class DenseNames(Names):
         authors = zip(self._outline.authors(ranks), ranks, strict=True)
         self.tell_all((actor, id_of(rank)) for actor, rank in authors if actor is not None and actor.name.strip())
 
-    def _first_uses(self) -> Iterator[tuple[int, int]]:
-        """Yield the hash of a name and the rank of the first comment by each actor under it."""
+    def _first_uses(self) -> Iterator[tuple[int, int, int]]:
+        """Return what the columns' `first_uses` does, of what is not erased."""
         columns, silent = self._outline.columns, self._silent
+        if not silent:
+            return columns.first_uses()
         again = {columns.speaker[rank] for rank in silent}
-        for speaker, first in columns.first_uses():
-            name = columns.called(speaker)
-            if speaker not in again:
-                yield name, first
-            else:
-                uses = (rank for rank, said_by in enumerate(columns.speaker) if said_by == speaker)
-                yield from islice(((name, rank) for rank in uses if rank not in silent and columns.revision[rank]), 1)
+        uses = ((use,) if use[0] not in again else self._next_use(*use[:2]) for use in columns.first_uses())
+        return chain.from_iterable(uses)
+
+    def _next_use(self, speaker: int, name: int) -> Iterator[tuple[int, int, int]]:
+        """Yield a speaker's first use of their name that is not erased, if there is one."""
+        columns, silent = self._outline.columns, self._silent
+        uses = (rank for rank, said_by in enumerate(columns.speaker) if said_by == speaker and rank not in silent)
+        yield from islice(((speaker, name, rank) for rank in uses if columns.revision[rank]), 1)
 
     def _last_told(self, name: str, comment: str, above: str) -> str | None:
         """Return who used *name* last between two comments. Complexity: O(comments between them)."""

@@ -47,7 +47,7 @@ def build(events: Sequence[Event]) -> tuple[Columns, list[int]]:
 def told(columns: Columns, actors: Iterable[Actor] = (ANN, BOB, CYD)) -> list[Any]:
     """Return whatever columns say, in words that do not depend on the order in which they learnt it."""
     said: list[Any] = [len(columns), columns.last_id()]
-    uses = {columns.id_of(rank) for _, rank in columns.first_uses()}
+    uses = {columns.id_of(rank) for *_, rank in columns.first_uses()}
     for rank in range(len(columns)):
         id, above, speaker = columns.id_of(rank), columns.parent[rank], columns.speaker[rank]
         kids = columns.kids(rank)
@@ -272,7 +272,7 @@ def test_a_second_name_is_another_speaker():
         assert len(set(columns.speaker)) == 3
         assert columns.speaker[1] == columns.speaker[3] == columns.speaker_named(ANN.id, name_hash("Ann"))
         assert {columns.author(speaker) for speaker in columns.speaker} == {columns.known(ANN.id)}
-        assert sorted(rank for _, rank in columns.first_uses()) == [0, 1]
+        assert sorted(rank for *_, rank in columns.first_uses()) == [0, 1]
         assert columns.speaker_named(ANN.id, name_hash("Bob")) is None
 
 

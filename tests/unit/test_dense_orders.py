@@ -126,13 +126,13 @@ def test_orders_are_kept_up_from_any_look_on(looked_at: Order):
 
 def test_only_what_has_votes_is_put_on_shelves_at_first():
     """The many without wait until somebody gets as far; those who lose their only vote go to them."""
-    events = [posted(1), posted(2), posted(3), reacted(4, 2), reacted(5, 3)]
+    events = [posted(1), posted(2), posted(3), reacted(4, 2)]
     thread = read(events)
     page(thread, "top", limit=1)
     orders = thread.dense.orders
     assert orders._shelves is not None
     assert set(orders._shelves) == {(1, 0)}
-    follow(thread, [unreacted(6, 2)])
+    follow(thread, [reacted(5, 3), unreacted(6, 2)])
     assert set(orders._shelves) == {(1, 0)}
     assert [comment.id for comment in page(thread, "top").comments] == [id_of(3), id_of(1), id_of(2)]
     assert set(orders._shelves) == {(1, 0), (0, 0)}
