@@ -97,12 +97,16 @@ class DenseLens(Lens):
 
     def prepare(self, places: Sequence[AnyPlace]) -> None:
         """Read the words of all that was not shown yet, at once."""
-        views = self.dense.views
-        ranks = [rank for rank in map(self._rank, places) if rank is not None and rank not in views]
+        views, plain = self._views, list(map(self._rank, places))
+        ranks = [rank for rank in plain if rank is not None and rank not in views]
         if len(views) + len(ranks) > _VIEWS or self.dense.letters > _LETTERS:
             self.dense.show_nothing()
-            ranks = [rank for rank in map(self._rank, places) if rank is not None]
+            ranks = [rank for rank in plain if rank is not None]
         self._said = dict(zip(ranks, self._log.said(ranks), strict=True))
+        if bodies := [body for _, _, _, body, *_ in self._said.values() if "@" in body]:
+            self.dense.names.meet(bodies)
+        if kept := [place for place, rank in zip(places, plain, strict=True) if rank is None and type(place) is not int]:
+            self.dense.read(kept)
 
     def row(self, place: AnyPlace, depth: int, replies: tuple[CommentView, ...], left: int) -> CommentView:
         """Return one row of what was prepared; see `Lens.row`."""
@@ -125,8 +129,9 @@ class DenseLens(Lens):
     def _author(self, node: Node) -> Actor | None:
         """Return who wrote a comment, which is mostly on the same page; see `Lens._author`."""
         rank = self._rank(node)
-        said = None if rank is None else self._said.get(rank)
-        return super()._author(node) if said is None else said[1]
+        if rank in self._said:
+            return self._said[rank][1]
+        return self._views[rank].author if rank in self._views else super()._author(node)
 
     def _more(self, id: str, replies: tuple[CommentView, ...], left: int) -> str | None:
         return self.replies_cursor(id, replies[-1].id if replies else "") if left else None

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from heapq import merge
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DenseOutline", "Place"]
 
-#: How many names are looked for in a body one by one; if it may say more, all are read.
-_TRIED: Final = 1_000
 #: How many ranks are looked at at once for what belongs among them.
 _SOME: Final = 64
 
@@ -144,6 +142,11 @@ class Place(Node):
         """Return whether the columns know the comment itself, and not only that it is missing."""
         return self._outline.columns.revision[self.rank] > 0
 
+    @property
+    def is_unread(self) -> bool:
+        """Return whether the fact is still to be read."""
+        return self._posted is None and self.posted_here
+
     def replies_behind(self, after: str) -> tuple[Iterator[str], int]:
         """As for every node, without a list of ids."""
         if self.kept:
@@ -233,6 +236,13 @@ class DenseOutline(Outline):
     def fact(self, rank: int) -> Event:
         """Return the fact that posted the comment."""
         return self._thread.posted(rank)
+
+    def read(self, nodes: Iterable[Node]) -> None:
+        """Have at hand what some nodes that are kept say, at the cost of few statements."""
+        columns = self.columns
+        ranks = [node.rank for node in nodes if isinstance(node, Place) and node.is_unread]
+        texts = [columns.edits[rank][-1] for rank in ranks if rank in columns.edits]
+        self._thread.at_all([*map(columns.revision.__getitem__, ranks), *texts])
 
     def authors(self, ranks: list[int]) -> list[Actor | None]:
         """Return who wrote several plain comments, at the cost of few statements."""
@@ -636,19 +646,21 @@ class DenseOutline(Outline):
 class DenseNames(Names):
     """
     The names used in a thread that is mostly columns. Of most the columns know the hash; one is read from the log when a body
-    seems to say it.
+    seems to say it. Once as much was looked for as there are names, all of them are read.
 
     Args:
         outline: Whose comments use them.
     """
 
-    __slots__ = ("_outline", "_silent", "_unread")
+    __slots__ = ("_outline", "_patience", "_silent", "_unread")
 
     def __init__(self, outline: DenseOutline) -> None:
         super().__init__()
         self._outline = outline
         #: By the hash of a name that was not read yet: the first comment by each who uses it. None if nobody has asked.
         self._unread: dict[int, array[int]] | None = None
+        #: How many more names are looked for before all are read: as many as there are.
+        self._patience = 0
         #: The comments of the columns whose names are erased.
         self._silent: set[int] = set()
 
@@ -675,25 +687,34 @@ class DenseNames(Names):
             self.forget_told()
 
     def find(self, body: str, *, comment: str, nearest: Nearest) -> tuple[Mention, ...]:
-        """Return the mentions in *body*; see `Names.find`. Complexity: O(speakers) more the first time."""
-        if "@" in body:
-            self._read(body)
+        """Return the mentions in *body*; see `Names.find`. Complexity: as for `meet`, too, if it was not met."""
+        self.meet([body])
         return super().find(body, comment=comment, nearest=nearest)
 
-    def _read(self, body: str) -> None:
-        """Read the names that may stand in *body*."""
+    def meet(self, bodies: Iterable[str]) -> None:
+        """Read the names that some bodies may mean. Complexity: O(length), and O(speakers) the first time."""
         if self._unread is None:
             self._unread = {}
-            for _, name, rank in self._first_uses():
-                self._unread.setdefault(name, array("I")).append(rank)
-        if not self._unread:
-            return
-        texts = list(islice(starts_of_names(body), _TRIED + 1))
-        wanted = {name for text in texts if (name := hash_of(text)) in self._unread} if len(texts) <= _TRIED else [*self._unread]
-        ranks = [rank for name in wanted for rank in self._unread.pop(name)]
-        id_of = self._outline.columns.id_of
-        authors = zip(self._outline.authors(ranks), ranks, strict=True)
-        self.tell_all((actor, id_of(rank)) for actor, rank in authors if actor is not None and actor.name.strip())
+            for _, name, first in self._first_uses():
+                self._unread.setdefault(name, array("I")).append(first)
+            self._patience = len(self._unread)
+        ranks = self._meant(bodies, self._unread) if self._unread else []
+        if ranks:
+            id_of = self._outline.columns.id_of
+            authors = zip(self._outline.authors(ranks), ranks, strict=True)
+            self.tell_all((actor, id_of(rank)) for actor, rank in authors if actor is not None and actor.name.strip())
+
+    def _meant(self, bodies: Iterable[str], unread: dict[int, array[int]]) -> list[int]:
+        """Return the first comments under those of the names not read yet that some bodies may mean, or under all of them."""
+        ranks: list[int] = []
+        for name in chain.from_iterable(map(starts_of_names, bodies)):
+            ranks += unread.pop(hash_of(name), ())
+            self._patience -= 1
+            if self._patience < 0:
+                ranks += chain.from_iterable(unread.values())
+                unread.clear()
+                break
+        return ranks
 
     def _first_uses(self) -> Iterator[tuple[int, int, int]]:
         """Return what the columns' `first_uses` does, of what is not erased."""

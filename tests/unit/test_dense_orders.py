@@ -222,3 +222,12 @@ def test_only_the_names_that_a_body_may_mean_are_read():
     assert [mention.actor for mention in thread.comment(id_of(102), policy=POLICY).mentions] == ["new", "s-3"]
     assert len(thread.dense.names) == 5
     agree(thread, [*events, *more])
+
+
+def test_who_asks_for_much_has_all_names_read():
+    """As many looks as there are speakers cost as much as to read them all."""
+    events = [*speakers(5), posted(7, "@a @b @c @d @e, @f @g!")]
+    thread = read(events)
+    assert thread.comment(id_of(7), policy=POLICY).mentions == ()
+    assert len(thread.dense.names) == 7
+    agree(thread, events)
