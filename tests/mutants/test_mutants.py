@@ -545,8 +545,8 @@ DENSE_MUTANTS = (
         "somebody else's name is read in place of one that is meant",
         "unit/test_dense_orders.py",
         "dense_outline.py",
-        "(name := hash_of(text)) in self._unread}",
-        "(name := hash_of(text[:-1])) in self._unread}",
+        "unread.pop(hash_of(name), ())",
+        "unread.pop(hash_of(name[:-1]), ())",
     ),
     # --- the thread ---
     DenseMutant("a late comment is added at the end", "unit/test_dense.py", "dense.py", " or id <= self._last_post or", " or"),
