@@ -82,6 +82,7 @@ def calls(store: ThreadStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "ThreadStore.export_person": lambda: store.export_person("u-ann"),
         "ThreadStore.latest": store.latest,
         "ThreadStore.merge": lambda: store.merge([event]),
+        "ThreadStore.ask": lambda: store.ask("t", "counts", {}, lambda thread: thread.counts()),
         "ThreadStore.overview": store.overview,
         "ThreadStore.queue": store.queue,
         "ThreadStore.subscribe": lambda: list(store.subscribe()),
@@ -105,6 +106,8 @@ def calls(store: ThreadStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "EventLog.revision": lambda: store.log.revision("t"),
         "EventLog.load_snapshot": lambda: store.log.load_snapshot("t", ""),
         "EventLog.store_snapshot": lambda: store.log.store_snapshot("t", Snapshot("", Revision(1), b"")),
+        "EventLog.fronts": lambda: store.log.fronts("t"),
+        "EventLog.store_front": lambda: store.log.store_front("t", Snapshot("", Revision(1), b"")),
         "EventLog.threads": lambda: list(store.log.threads()),
         "EventLog.verify": lambda: list(store.log.verify()),
     }

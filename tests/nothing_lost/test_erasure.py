@@ -44,15 +44,15 @@ MUTANTS = {
     ),
     "snapshots are kept": (
         "test_a_history[0]",
-        "logs/sqlite.py",
-        "        writer.execute(_DROP, (thread,))\n",
-        "",
+        "logs/_sqlite_derived.py",
+        '("DELETE FROM snapshots WHERE thread = ?", ',
+        "(",
     ),
     "fronts are kept": (
         "test_a_history[0]",
-        "logs/sqlite.py",
-        "        writer.execute(_DROP_FRONTS, (thread,))\n        absorbing",
-        "        absorbing",
+        "logs/_sqlite_derived.py",
+        ", _DROP_FRONTS)",
+        ")",
     ),
     "what arrives later is stored with its words": (
         "test_an_older_backup",
