@@ -465,7 +465,7 @@ DENSE_MUTANTS = (
     # --- the outline ---
     DenseMutant(
         "a kept node stays in the lists of the columns, too",
-        "unit/test_dense.py",
+        "unit/test_dense_orders.py",
         "dense_outline.py",
         "        if columns.parent[rank] == TOP:\n            self.orders.leave(rank)\n",
         "",
