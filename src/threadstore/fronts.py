@@ -14,19 +14,20 @@ Law: a front is what the thread answers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import fields
 
 from threadstore.events import Actor, TextQuote
+from threadstore.logs.protocol import EventLog, Revision, Snapshot
 from threadstore.policy import Policy, Rules
 from threadstore.snapshots import FINGERPRINT, digest_of
 from threadstore.summaries import fingerprint as fold_of
 from threadstore.thread import Thread
 from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, Mention, ThreadView
 
-__all__ = ["KINDS", "MAX_FRONT", "Question", "ask", "fingerprint", "pack", "question", "unpack"]
+__all__ = ["KINDS", "MAX_FRONT", "Front", "Question", "ask", "find", "fingerprint", "keep", "pack", "question", "unpack"]
 
 #: A front of more bytes is not kept.
 MAX_FRONT: Final = 1 << 20
@@ -90,6 +91,36 @@ def ask(thread: Thread, asked: Question, policy: Policy) -> Any:
     """Return what a thread answers."""
     how = {name: () if name == "reveal" and value is None else value for name, value in asked.how}
     return getattr(thread, asked.kind)(**how, policy=policy)
+
+
+class Front(NamedTuple):
+    """
+    An answer that is ready to be shown.
+
+    Args:
+        revision: The thread's revision that it is of.
+        size: How many bytes it came as.
+        answer: What the thread answers.
+    """
+
+    revision: int
+    size: int
+    answer: Any
+
+
+def find(log: EventLog, key: str, rules: Rules, asked: Question, revision: int) -> Front | None:
+    """Return the front that the log keeps of a thread at this revision, if it has one. Complexity: O(answer)."""
+    for kept in log.fronts(key, fingerprint(rules, asked)):
+        found = unpack(kept.state)
+        if kept.revision == revision and found is not None and found[0] == asked:
+            return Front(revision, len(kept.state), found[1])
+    return None
+
+
+def keep(log: EventLog, key: str, rules: Rules, asked: Question, revision: int, answer: Any) -> None:
+    """Let the log keep what a thread at this revision answers, unless that is too large. Complexity: O(answer)."""
+    if (state := pack(asked, answer)) is not None:
+        log.store_front(key, Snapshot(fingerprint(rules, asked), Revision(revision), state))
 
 
 def pack(asked: Question, answer: Any) -> bytes | None:

@@ -14,12 +14,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from typing import Any, Final
+from typing import Final
 
 from threadstore.commits import Commit
 from threadstore.dense import DenseThread
-from threadstore.fronts import Question
-from threadstore.logs.protocol import Snapshot
+from threadstore.fronts import Front, Question
 from threadstore.summaries import Digest
 
 __all__ = ["Hot", "HotThreads"]
@@ -61,8 +60,8 @@ class Hot:
         self.thread = self._make(self.key)
         #: What the thread's summary says, once somebody has asked for it.
         self.digest: Digest | None = None
-        #: What was shown of the thread without reading it, each with the bytes that it came as.
-        self.fronts: dict[Question, tuple[Snapshot, Any]] = {}
+        #: What was shown of the thread without reading it.
+        self.fronts: dict[Question, Front] = {}
         #: What has not been asked since the thread was read, and at which revision that was.
         self.unasked: tuple[int, set[str]] = 0, set()
 
@@ -74,7 +73,7 @@ class Hot:
     @property
     def size(self) -> int:
         """How much memory it takes, roughly. Complexity: O(1)."""
-        return _EMPTY + self.thread.nbytes + _UNPACKED * sum(len(front.state) for front, _ in self.fronts.values())
+        return _EMPTY + self.thread.nbytes + _UNPACKED * sum(front.size for front in self.fronts.values())
 
 
 class HotThreads:

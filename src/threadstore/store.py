@@ -258,22 +258,20 @@ class ThreadStore:
         asked = fronts.question(kind, how) if revision >= SNAPSHOT_FROM else None
         if asked is None:
             return None
-        if asked not in hot.fronts or hot.fronts[asked][0].revision != revision:
-            hot.fronts.pop(asked, None)
-            for front in self.log.fronts(hot.key, fronts.fingerprint(self.policy.rules, asked)):
-                if front.revision == revision and (found := fronts.unpack(front.state)) is not None and found[0] == asked:
-                    hot.fronts[asked] = front, found[1]
-        return hot.fronts[asked][1] if asked in hot.fronts else None
+        front = hot.fronts.pop(asked, None)
+        if front is None or front.revision != revision:
+            front = fronts.find(self.log, hot.key, self.policy.rules, asked, revision)
+        if front is None:
+            return None
+        hot.fronts[asked] = front
+        return front.answer
 
     def _keep_front(self, hot: Hot, kind: str, how: dict[str, Any], answer: Any) -> None:
         """Keep what a large thread was asked first, for whoever asks the same before anything has happened."""
         thread, asked = hot.thread, fronts.question(kind, how)
-        if asked is None or thread.revision < SNAPSHOT_FROM or thread.unreadable:
-            return
-        if (state := fronts.pack(asked, answer)) is not None:
-            name = fronts.fingerprint(self.policy.rules, asked)
+        if asked is not None and thread.revision >= SNAPSHOT_FROM and not thread.unreadable:
             with suppress(StoreError):  # it is a shortcut only
-                self.log.store_front(hot.key, Snapshot(name, Revision(thread.revision), state))
+                fronts.keep(self.log, hot.key, self.policy.rules, asked, thread.revision, answer)
 
     def _check_process(self) -> None:
         if self._process != os.getpid():  # a thread may be locked by a Python thread that the child does not have
