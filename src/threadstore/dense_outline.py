@@ -15,7 +15,7 @@ Law: a dense outline answers as an ordinary one of the same facts.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,7 +29,7 @@ from threadstore.descent import Descent
 from threadstore.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import hash_of, name_hash
 from threadstore.mentions import Names, Nearest, starts_of_names
-from threadstore.outline import Ids, Node, Outline, SortKey, added, behind
+from threadstore.outline import Ids, Node, Outline, SortKey, added, behind, removed
 from threadstore.ranking import Order, Votes, key
 from threadstore.runs import Runs
 from threadstore.standing import Locks, Standing, person_erasures
@@ -47,7 +47,7 @@ _SOME: Final = 64
 class Place(Node):
     """A node that the columns know: made when somebody looks, and kept once it is not plain any longer."""
 
-    __slots__ = ("_children", "_outline", "_parent", "_posted", "_standing", "kept", "rank")
+    __slots__ = ("_kids", "_others", "_outline", "_parent", "_posted", "_standing", "kept", "rank")
 
     def __init__(self, outline: DenseOutline, rank: int, id: str) -> None:
         # Not Node's: what it sets is asked of the columns here, and only when it is needed.
@@ -62,7 +62,10 @@ class Place(Node):
         self.shown = columns.revision[rank] > 0
         self.replies = columns.kid_count(rank)
         self.pinned = False
-        self._children: Ids | None = None
+        #: Of a kept one: the ranks of the live replies, None while they are those that the columns have; and the ids of the
+        #: live replies that the columns do not know.
+        self._kids: array[int] | None = None
+        self._others: Ids = ()
         self._parent: Node | None = None
         self._posted: CommentPosted | None = None
         self._standing: Standing | None = None
@@ -75,21 +78,33 @@ class Place(Node):
     @property
     def live(self) -> bool:
         """As for every node; all that the columns know is seen."""
-        if self.shown or self._children is None:
-            return self.shown or self._outline.columns.kid_count(self.rank) > 0
-        return bool(self._children)
+        if self.shown or self._others:
+            return True
+        return self._outline.columns.kid_count(self.rank) > 0 if self._kids is None else len(self._kids) > 0
 
-    @property
-    def children(self) -> Ids:
-        """Of a kept one: the ids of the live replies, which are those that the columns have until one comes or goes."""
-        if self._children is None:
-            columns = self._outline.columns
-            self._children = list(map(columns.id_of, columns.kids(self.rank)))
-        return self._children
+    def gain(self, node: Node) -> None:
+        """As for every node; what the columns know comes without its id."""
+        if isinstance(node, Place):
+            self.gain_plain(node.rank)
+        else:
+            self._others = added(self._others, node.id)
 
-    @children.setter
-    def children(self, children: Ids) -> None:
-        self._children = children
+    def gain_plain(self, rank: int) -> None:
+        """Count a comment that the columns know among the live replies. Complexity: as for `gain`."""
+        insort(self._own_kids(), rank)
+
+    def lose(self, node: Node) -> None:
+        """As for every node."""
+        if isinstance(node, Place):
+            kids = self._own_kids()
+            del kids[bisect_left(kids, node.rank)]
+        else:
+            removed(self._others, node.id)
+
+    def _own_kids(self) -> array[int]:
+        if self._kids is None:
+            self._kids = self._outline.columns.kids(self.rank)[:]
+        return self._kids
 
     @property
     def parent(self) -> Node | None:
@@ -149,14 +164,14 @@ class Place(Node):
 
     def replies_behind(self, after: str) -> tuple[Iterator[str], int]:
         """As for every node, without a list of ids."""
-        if self.kept:
-            return super().replies_behind(after)
         columns = self._outline.columns
-        kids = columns.kids(self.rank)
-        start = bisect_left(kids, columns.below(after)) if after else 0
-        if start < len(kids) and columns.id_of(kids[start]) == after:
-            start += 1
-        return map(columns.id_of, islice(kids, start, None)), len(kids) - start
+        kids = columns.kids(self.rank) if self._kids is None else self._kids
+        start = bisect_right(kids, after, key=columns.id_of) if after else 0
+        replies, count = map(columns.id_of, islice(kids, start, None)), len(kids) - start
+        if not self._others:
+            return replies, count
+        first = bisect_right(self._others, after)
+        return merge(replies, islice(self._others, first, None)), count + len(self._others) - first
 
 
 class DenseOutline(Outline):
@@ -373,7 +388,7 @@ class DenseOutline(Outline):
             columns.add_kid(above, rank)
             self.views.pop(above, None)
         else:
-            parent.children = added(parent.children, event.id)
+            parent.gain_plain(rank)
             parent.replies += 1
         self._places["total"] += 1
         for runs in self._flat_runs.values():

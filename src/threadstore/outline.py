@@ -57,7 +57,7 @@ from threadstore.viewmodel import Counts
 if TYPE_CHECKING:
     from threadstore.lens import Lens
 
-__all__ = ["Ids", "Node", "Outline", "Outlined", "SortKey", "added", "behind"]
+__all__ = ["Ids", "Node", "Outline", "Outlined", "SortKey", "added", "behind", "removed"]
 
 SortKey = tuple[int | str, ...]
 
@@ -112,8 +112,16 @@ class Node:
         start = bisect_right(self.children, after)
         return islice(self.children, start, None), len(self.children) - start
 
+    def gain(self, node: Node) -> None:
+        """Count a node among the live children. Complexity: O(log n) comparisons, and a move of memory."""
+        self.children = added(self.children, node.id)
 
-def _remove(keys: list[Any] | tuple[()], key: Any) -> None:
+    def lose(self, node: Node) -> None:
+        """Count a node among the live children no longer. Complexity: as for `gain`."""
+        removed(self.children, node.id)
+
+
+def removed(keys: list[Any] | tuple[()], key: Any) -> None:
     """Take *key* out of a sorted list that holds it. Complexity: O(log n) comparisons, and a move of memory."""
     assert isinstance(keys, list), key
     del keys[bisect_left(keys, key)]
@@ -140,7 +148,7 @@ class _Sorted:
         if former == key:
             return
         if former is not None:
-            _remove(self.keys, former)
+            removed(self.keys, former)
             del self._of[id]
         if key is not None:
             insort(self.keys, key)
@@ -496,7 +504,7 @@ class Outline:
         if self._activity is None:
             return
         seen = self._activity[root.id]
-        _remove(seen, id)
+        removed(seen, id)
         if not seen:
             del self._activity[root.id]
 
@@ -647,7 +655,7 @@ class Outline:
 
     def _leave_top(self, node: Node) -> None:
         """Take a placeholder from the top level, where it stood."""
-        _remove(self._top.children if node.live else self._top.buried, node.id)
+        removed(self._top.children if node.live else self._top.buried, node.id)
         for kept in self._sorted.values():
             kept.put(node.id, None)
 
@@ -655,17 +663,17 @@ class Outline:
         """Count a node that is live now among its parent's children; that may bring the parent to life, and so on up."""
         while True:
             was_live = parent.live
-            parent.children = added(parent.children, node.id)
+            parent.gain(node)
             if was_live or (above := parent.parent) is None:
                 break
             node, parent = parent, above
-            _remove(parent.buried, node.id)
+            removed(parent.buried, node.id)
         self._rerank(node)
 
     def _lose(self, parent: Node, node: Node) -> None:
         """Bury a node that is live no longer; that may bury the parent as well, and so on up."""
         while True:
-            _remove(parent.children, node.id)
+            parent.lose(node)
             parent.buried = added(parent.buried, node.id)
             if parent.live or (above := parent.parent) is None:
                 break
@@ -686,7 +694,7 @@ class Outline:
         self._shown_by[author] = self._shown_by.get(author, 0) + step
         root = self._note_shown(node)
         if shown and not was_live:
-            _remove(parent.buried, node.id)
+            removed(parent.buried, node.id)
             self._gain(parent, node)
         elif not shown and not node.live:
             self._lose(parent, node)

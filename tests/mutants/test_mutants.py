@@ -214,7 +214,7 @@ MUTANTS = (
         "a comment that came home stays at the top level, too",
         2,
         "outline.py",
-        "        _remove(self._top.children if node.live else self._top.buried, node.id)",
+        "        removed(self._top.children if node.live else self._top.buried, node.id)",
         "        pass",
     ),
     Mutant(

@@ -148,8 +148,8 @@ MUTANTS = (
         "the latest word below a root is looked for among all",
         "test_hostile_threads.py::test_posting_and_deleting_below_a_crowded_root",
         "outline.py",
-        "        _remove(seen, id)\n",
-        "        _remove(seen, id)\n        for other in seen:\n            self._note_activity(Node(''), other)\n",
+        "        removed(seen, id)\n",
+        "        removed(seen, id)\n        for other in seen:\n            self._note_activity(Node(''), other)\n",
     ),
     Mutant(
         "a name that several have is looked for up to the top",

@@ -260,14 +260,25 @@ def test_votes_against_count_in_orders():
     agree(thread, events, policy)
 
 
-def test_a_kept_comment_knows_its_replies_when_asked():
-    """Those of the columns, until somebody says which they are."""
-    thread = read([posted(1), posted(2, to=1), posted(3, to=1), pinned(4, 1)])
+def test_replies_to_a_kept_comment_come_and_go():
+    """Those that the columns know, and those that came too late for them, in one order."""
+    events = [posted(1), posted(2, to=1), posted(5, to=1), pinned(6, 1)]
+    thread = read(events)
+    for event in (posted(3, to=1), removed(7, 2), posted(8, to=1), posted(4, to=1), removed(9, 3), removed(10, 1)):
+        follow(thread, [event])
+        events.append(event)
+        agree(thread, events)
     node = thread.dense.node(id_of(1))
     assert isinstance(node, Place)
-    assert (node.live, node.children, node.live) == (True, [id_of(2), id_of(3)], True)
-    node.children = [id_of(2)]
-    assert node.children == [id_of(2)]
+    assert node.live
+    assert [(list(ids), count) for ids, count in map(node.replies_behind, ("", id_of(4), "zzz"))] == [
+        ([id_of(4), id_of(5), id_of(8)], 3),
+        ([id_of(5), id_of(8)], 2),
+        ([], 0),
+    ]
+    for number in (4, 5, 8):
+        follow(thread, [removed(number + 10, number)])
+    assert not node.live
 
 
 def test_nodes_are_made_when_somebody_looks():
