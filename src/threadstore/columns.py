@@ -185,10 +185,15 @@ class Columns:
 
     def _link(self, above: Sequence[int]) -> None:
         """Say which replies each comment has."""
-        ranks = sorted(range(len(above)), key=above.__getitem__)
-        tops = above.count(TOP)
-        self.tops, self._kids = array("I", ranks[:tops]), array("I", ranks[tops:])
-        self._first_kid = offsets(tally(above, len(above)))
+        self._first_kid = offsets(tally(filter(TOP.__ne__, above), len(above)))
+        ends, tops, kids = self._first_kid.tolist(), self.tops, array("I", bytes(4 * self._first_kid[-1]))
+        for rank, parent in enumerate(above):
+            if parent == TOP:
+                tops.append(rank)
+            else:
+                kids[ends[parent]] = rank
+                ends[parent] += 1
+        self._kids = kids
 
     def _say(self, said_by: Sequence[int], speakers: Sequence[bytes]) -> None:
         """Note who said what; a speaker is the hash of an actor, and that of a name."""
@@ -528,12 +533,9 @@ class _Reading:
         places[NO_ID] = TOP
         speakers = _Numbers({NO_ID + bytes(8): _NOBODY})
         #: By record: the rank of the comment that it is about, or `TOP`.
-        self.about = list[int]()
+        self.about = list(map(places.get, chain.from_iterable(fields(rows.heads, "16x16s32x")), repeat(_NOT_HERE)))
         #: By record: who is its actor, under which name.
-        self.speaker = list[int]()
-        for values in fields(rows.heads, "16x16s24s8x"):
-            self.about.extend(map(places.get, values[0::2], repeat(_NOT_HERE)))
-            self.speaker.extend(map(speakers.__getitem__, values[1::2]))
+        self.speaker = list(map(speakers.__getitem__, chain.from_iterable(fields(rows.heads, "32x24s8x"))))
         #: Their hashes.
         self.speakers = list(speakers)
         missing = self._missing(len(posts))

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, compress, repeat
+from itertools import accumulate, compress
 from typing import Final
 
 from threadstore.runs import Pairs
@@ -25,8 +24,11 @@ _CROWD: Final = 1_000
 
 
 def tally(groups: Iterable[int], many: int) -> list[int]:
-    """Return how many there are of each of so many groups."""
-    return list(map(Counter(groups).get, range(many), repeat(0)))
+    """Return how many there are of each of so many groups. Complexity: O(n)."""
+    counts = [0] * many
+    for group in groups:
+        counts[group] += 1
+    return counts
 
 
 def offsets(counts: Iterable[int]) -> array[int]:
@@ -57,16 +59,20 @@ class Reactions:
         """
         Take in what was found, at first: so many for each comment; a word is an actor and a code.
 
-        Complexity: O(n log n), in C.
+        Complexity: O(n), and O(n log n) for a crowd.
         """
         self._first = offsets(counts)
-        order = sorted(range(len(ranks)), key=ranks.__getitem__)
+        self._words, self._revisions = array("I", bytes(4 * len(ranks))), array("I", bytes(4 * len(ranks)))
+        ends, said, told = self._first.tolist(), self._words, self._revisions
+        for rank, word, revision in zip(ranks, words, revisions, strict=True):
+            place = ends[rank]
+            ends[rank] = place + 1
+            said[place], told[place] = word, revision
         for rank in compress(range(len(counts)), map(_CROWD.__lt__, counts)):
-            first, last = self._first[rank], self._first[rank + 1]
-            order[first:last] = sorted(order[first:last], key=words.__getitem__)
-        places = array("I", order)  # each is looked at twice, and here they stand together
-        self._words = array("I", list(map(array("I", words).__getitem__, places)))
-        self._revisions = array("I", list(map(array("I", revisions).__getitem__, places)))
+            crowd = slice(self._first[rank], self._first[rank + 1])
+            of = dict(zip(said[crowd], told[crowd], strict=True))
+            said[crowd] = array("I", sorted(of))
+            told[crowd] = array("I", map(of.__getitem__, said[crowd]))
 
     def columns(self) -> tuple[array[int], array[int], array[int]]:
         """Return what was found in the log, as `Reactions` takes it."""
