@@ -217,6 +217,8 @@ class DenseThread(Thread):
         with self._dense.judging_later():
             for start in range(0, len(rest), _AT_ONCE):
                 events = self.at_all(rest[start : start + _AT_ONCE])
+                for event in events:
+                    self._dense.keep_for(event)
                 self.at_all(list(chain.from_iterable(map(self._needed, events))))  # at hand, then
                 for event in events:
                     self._apply_cells(event)
@@ -407,7 +409,7 @@ class DenseThread(Thread):
 
     def _uncelled(self, target: str) -> int | None:
         """Return the rank of a comment that the columns alone hold."""
-        return None if target in self._cells else self.columns.comment(target)
+        return None if target in self._cells else self._dense.rank(target)
 
     def _changed(self, cell: str, event: Event, before: Event | None) -> None:
         if not self._dense.absorb(cell, event, before):
