@@ -12,7 +12,7 @@ built anew.
 
 Texts are not here. A revision says where the fact is in the log.
 
-The columns are built in passes over all rows that Python makes in C: slices, sorts, maps between lists, counts.
+The columns are built in passes over all rows, nearly all of them made by Python in C: slices, maps between lists, counts.
 
 Law: columns built of all heads hold what columns hold that were built of some and given the others.
 """
@@ -27,6 +27,7 @@ from contextlib import suppress
 from itertools import chain, compress, count, islice, repeat
 from operator import add, ge, lt
 from struct import Struct as Packed
+from struct import iter_unpack
 from typing import Final, Self
 
 from msgspec import Struct
@@ -100,8 +101,9 @@ class Columns:
         "_low",
         "_more_kids",
         "_name",
+        "_numbers",
         "_others",
-        "actors",
+        "_unnumbered",
         "edits",
         "parent",
         "reactions",
@@ -128,8 +130,9 @@ class Columns:
         self.revision = array("I")
         #: Who said it under which name: the actor's number, or one of `_others`.
         self.speaker = array("I")
-        #: Each actor's number by hash; anonymous is 0.
-        self.actors: dict[bytes, int] = {NO_ID: 0}
+        self._numbers: dict[bytes, int] = {NO_ID: 0}
+        #: The hashes of all actors, while nobody has asked for any.
+        self._unnumbered = b""
         #: By an actor's number: the hash of the name that they posted under first, and the rank of the first comment under it.
         self._name, self._first_use = array("Q", [0]), array("I", [_NEVER])
         #: Who posted under another name than that: number -> actor, name, first rank.
@@ -152,7 +155,15 @@ class Columns:
         """How much memory they take, roughly. Complexity: O(kinds)."""
         many = (_ROW + 4 * len(self.votes)) * len(self.parent) + 4 * (len(self._kids) + len(self._first_kid) + len(self.tops))
         many += self.reactions.nbytes
-        return many + 160 * len(self.actors) + 200 * (len(self._others) + len(self.edits) + len(self._more_kids))
+        return many + 160 * len(self._name) + 200 * (len(self._others) + len(self.edits) + len(self._more_kids))
+
+    @property
+    def actors(self) -> dict[bytes, int]:
+        """Each actor's number by hash; anonymous is 0. Who only reads a page asks for none, so they are sorted out when asked."""
+        if self._unnumbered:
+            hashes = chain.from_iterable(iter_unpack("16s", self._unnumbered))
+            self._numbers, self._unnumbered = dict(zip(hashes, count(), strict=False)), b""
+        return self._numbers
 
     # --- building -------------------------------------------------------------------------------------------------------------
 
@@ -218,10 +229,10 @@ class Columns:
         codes = bytes(rows.of(plain, rows.kinds))
         actors = {speaker: self._number(rows.speakers[speaker][:16]) << CODE_BITS for speaker in dict.fromkeys(said_by)}
         words = list(map(actors.__getitem__, said_by))
-        if any(kinds := codes.translate(_KIND_OF)):
+        if (kinds := codes.translate(_KIND_OF)).strip(bytes(1)):
             words = list(map(add, words, kinds))
         registers = _pairs(ranks, words)
-        if any(withdrawn := codes.translate(_IS_WITHDRAWN)):
+        if (withdrawn := codes.translate(_IS_WITHDRAWN)).strip(bytes(1)):
             words = list(map(add, words, withdrawn))
         last = dict(zip(registers, range(len(registers)), strict=True))
         if len(last) < len(registers):
@@ -296,8 +307,7 @@ class Columns:
         made.revision, made.speaker, made._kids = _column("I", revision), _column("I", speaker), _column("I", kids)
         made._first_kid, made.tops = _column("I", first_kid), _column("I", tops)
         made._name, made._first_use = _column("Q", name), _column("I", first_use)
-        keys = [table.actors[start : start + 16] for start in range(0, len(table.actors), 16)]
-        made.actors = dict(zip(keys, range(len(keys)), strict=True))
+        made._unnumbered = table.actors
         made._others = dict(table.others)
         made.votes = {kind: _column("I", column) for kind, column in table.votes}
         made.edits = dict(table.edits)
@@ -306,7 +316,7 @@ class Columns:
         many = len(made.parent)
         rows = (made._high, made._low, made.revision, made.speaker, *made.votes.values())
         whole = len(made._kids) + len(made.tops) == many and made._first_kid[-1:] == array("I", [len(made._kids)])
-        actors = len(made.actors) == len(made._name) == len(made._first_use)
+        actors = len(table.actors) == 16 * len(made._name) == 16 * len(made._first_use)
         if not (whole and actors and all(len(row) == many for row in rows) and len(first) == len(made._first_kid) == many + 1):
             raise ValueError("the columns do not fit together")
         return made
@@ -354,7 +364,8 @@ class Columns:
         return self._number(actor_hash(actor))
 
     def _number(self, key: bytes) -> int:
-        number = self.actors.setdefault(key, len(self.actors))
+        actors = self.actors
+        number = actors.setdefault(key, len(actors))
         if number == len(self._name):
             self._name.append(0)
             self._first_use.append(_NEVER)

@@ -68,7 +68,8 @@ class Reactions:
             place = ends[rank]
             ends[rank] = place + 1
             said[place], told[place] = word, revision
-        for rank in compress(range(len(counts)), map(_CROWD.__lt__, counts)):
+        crowded = map(_CROWD.__lt__, counts) if max(counts, default=0) > _CROWD else ()
+        for rank in compress(range(len(counts)), crowded):
             crowd = slice(self._first[rank], self._first[rank + 1])
             of = dict(zip(said[crowd], told[crowd], strict=True))
             said[crowd] = array("I", sorted(of))
