@@ -24,6 +24,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import chain, compress, count, islice, repeat
 from operator import add, ge, lt
 from struct import Struct as Packed
@@ -189,7 +190,7 @@ class Columns:
         words = _big_endian(b"".join(rows.ids))
         self._high, self._low = words[0::2], words[1::2]
         self.revision = array("I", rows.by_rank(rows.of({POST}, rows.revisions), 0))
-        above = rows.by_rank(rows.of({POST}, rows.about), TOP)
+        above = rows.by_rank(rows.above, TOP)
         self.parent = array("i", above)
         self._link(above)
         self._say(rows.by_rank(rows.of({POST}, rows.speaker), _NOBODY), rows.speakers)
@@ -584,13 +585,17 @@ class _Reading:
         self.about = list(map(ranks.__getitem__, self.about))
         self.ids = list(map(self.ids.__getitem__, order))
 
+    @cached_property
+    def above(self) -> list[int]:
+        """What the comments are replies to, as they came."""
+        return self.of({POST}, self.about)
+
     def void(self) -> bytes | None:
         """Return the kinds without the comments that answer no smaller id, if there are any: they hang nowhere in the tree."""
-        above = self.of({POST}, self.about)
-        if not any(map(ge, above, self._ranks)):
+        if not any(map(ge, self.above, self._ranks)):
             return None
         kinds = self.kinds.copy()
-        for place, parent, rank in zip(self.places(POST), above, self._ranks, strict=False):
+        for place, parent, rank in zip(self.places(POST), self.above, self._ranks, strict=False):
             if parent >= rank:
                 kinds[place] = OTHER
         return bytes(kinds)
@@ -612,7 +617,7 @@ class _Reading:
 
     def by_rank(self, column: list[int], missing: int) -> list[int]:
         """Return what a column has for the comments, with a value for those that are missing, in the order of their ids."""
-        column += repeat(missing, self._many_missing)
+        column = [*column, *repeat(missing, self._many_missing)]
         return column if self._order is None else list(map(column.__getitem__, self._order))
 
     def id(self, place: int) -> bytes:

@@ -71,9 +71,9 @@ class Reactions:
         crowded = map(_CROWD.__lt__, counts) if max(counts, default=0) > _CROWD else ()
         for rank in compress(range(len(counts)), crowded):
             crowd = slice(self._first[rank], self._first[rank + 1])
-            of = dict(zip(said[crowd], told[crowd], strict=True))
-            said[crowd] = array("I", sorted(of))
-            told[crowd] = array("I", map(of.__getitem__, said[crowd]))
+            by_word = sorted(zip(said[crowd], told[crowd], strict=True))
+            said[crowd] = array("I", [word for word, _ in by_word])
+            told[crowd] = array("I", [revision for _, revision in by_word])
 
     def columns(self) -> tuple[array[int], array[int], array[int]]:
         """Return what was found in the log, as `Reactions` takes it."""
