@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 from threadstore.codec import encode, glance, shared_actor
 from threadstore.columns import TOP, Columns
 from threadstore.dense_lens import DenseLens
+from threadstore.dense_orders import shelved
 from threadstore.dense_outline import DenseOutline
 from threadstore.events import Actor, CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
 from threadstore.frozen import Frozen, freeze, thaw
@@ -150,7 +151,9 @@ class DenseThread(Thread):
         """Return the thread as bytes; None if it is not as it was read, or something is missing. Complexity: O(n), in C."""
         if self._rest is None or self.unreadable or self._unlogged:
             return None
-        return freeze(self.key, Frozen(self.earliest, self.latest, self._rest, self.columns))
+        shelves = shelved(self.columns)
+        self._dense.orders.begin_with(shelves)
+        return freeze(self.key, Frozen(self.earliest, self.latest, self._rest, self.columns, shelves))
 
     def resume(self, revision: int, state: bytes) -> bool:
         """Begin with what `freeze` gave at a revision; return False if that can not be read. Complexity: O(n), in C."""
@@ -158,6 +161,7 @@ class DenseThread(Thread):
         if frozen is None:
             return False
         self._begin_with(frozen.columns, frozen.rest)
+        self._dense.orders.begin_with(frozen.shelves)
         self.earliest, self.latest, self.revision = frozen.earliest, frozen.latest, revision
         try:
             self._take_rest(frozen.rest)

@@ -2,9 +2,9 @@
 The orders of a large thread's top level, as far as it is plain: each is found only as far as somebody looks.
 
 - "oldest" and "newest" are the columns' own list.
-- What votes decide depends on nothing else, and few comments have any: those with equal votes are one *shelf*, in the order of
-  their ids, and an order is a way through the shelves. The many without votes are put on theirs when somebody gets as far.
-  In "hot", of two comments with equal votes the newer is the hotter, so the shelves are merged from their ends.
+- What votes decide depends on nothing else: those with equal votes are one *shelf*, in the order of their ids, and an order is a
+  way through the shelves. In "hot", of two comments with equal votes the newer is the hotter, so the shelves are merged from
+  their ends. A thread that was frozen has its shelves at hand.
 - "active" begins at the end of the thread: the last word that the public sees is below the first of them, and so on back.
 
 Places are compared by *marks*: what `ranking.key` gives, with ranks in the place of ids. A comment that the columns do not know
@@ -18,24 +18,27 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from heapq import merge
-from itertools import chain, compress, count, filterfalse
+from itertools import chain, filterfalse, repeat
 from typing import Final
 
-from threadstore.columns import TOP, Columns
+from threadstore.columns import Columns
 from threadstore.descent import Descent
 from threadstore.ids import NIL, invert
 from threadstore.outline import SortKey
 from threadstore.ranking import Order, Votes, heat, key, longest_age
 from threadstore.runs import Ranks
 
-__all__ = ["LastWords", "Mark", "PlainOrders"]
+__all__ = ["LastWords", "Mark", "PlainOrders", "Shelves", "shelved"]
 
 #: A number, and a rank: what comes first is smaller. A rank counts downwards where the newer comes first.
 Mark = tuple[float, ...]
+#: How many votes there are for a comment, and against it.
 Pair = tuple[int, int]
+#: The ranks of those with equal votes, by these.
+Shelves = Mapping[Pair, "array[int]"]
 
 _NONE: Final[Pair] = (0, 0)
 #: So many of what is hot are remembered, and a page.
@@ -182,12 +185,19 @@ class PlainOrders:
         """How many they are."""
         return len(self._columns.tops) - len(self._kept_tops)
 
+    def begin_with(self, shelves: Shelves) -> None:
+        """Put the top level, kept or not, on the shelves that `shelved` made of it as it is. Complexity: O(n), in C."""
+        self._shelves = {pair: Ranks(ranks) for pair, ranks in shelves.items()}
+        self._shelves.setdefault(_NONE, Ranks(array("I")))
+        for rank in self._kept_tops:
+            self._take(rank, self.votes(rank))
+
     # --- keeping up -----------------------------------------------------------------------------------------------------------
 
     def note(self, rank: int) -> None:
         """Take in a new top-level comment, the last of all. Complexity: O(1)."""
         self._flow = None
-        if self._shelves is not None and _NONE in self._shelves:
+        if self._shelves is not None:
             self._shelves[_NONE].add(rank)
 
     def leave(self, rank: int) -> None:
@@ -205,17 +215,14 @@ class PlainOrders:
         self._flow = None
         self._take(rank, former)
         shelf = self._shelves.get(votes)
-        if shelf is not None:
-            shelf.add(rank)
-        elif votes != _NONE:
-            self._shelves[votes] = Ranks(array("I", [rank]))
+        if shelf is None:
+            shelf = self._shelves[votes] = Ranks(array("I"))
             self._ways.clear()
+        shelf.add(rank)
 
     def _take(self, rank: int, votes: Pair) -> None:
         assert self._shelves is not None
-        shelf = self._shelves.get(votes)
-        if shelf is None:
-            return  # the many without votes have no shelf yet
+        shelf = self._shelves[votes]
         shelf.drop(rank)
         if not shelf and votes != _NONE:
             del self._shelves[votes]
@@ -296,19 +303,19 @@ class PlainOrders:
 
     def _by_votes(self, order: Order, after: Mark | None) -> tuple[Iterator[int], int]:
         """Return the ranks behind *after*, and how many are not among them."""
-        numbers, groups = self._way(order)
+        shelves, (numbers, groups) = self._shelved(), self._way(order)
         start, passed, first = 0, 0, list[Iterator[int]]()
         if after is not None:
             number, place = after
             start = bisect_left(numbers, number)
-            passed = sum(len(self._shelf(pair)) for pairs in groups[:start] for pair in pairs)
+            passed = sum(len(shelves[pair]) for pairs in groups[:start] for pair in pairs)
             if numbers[start : start + 1] == [number]:
-                for shelf in map(self._shelf, groups[start]):
+                for shelf in map(shelves.__getitem__, groups[start]):
                     ranks, behind = shelf.since(place)
                     first.append(ranks)
                     passed += len(shelf) - behind
                 start += 1
-        rest = (merge(*map(self._shelf, pairs)) for pairs in groups[start:])
+        rest = (merge(*map(shelves.__getitem__, pairs)) for pairs in groups[start:])
         return chain(merge(*first), chain.from_iterable(rest)), passed
 
     def _way(self, order: Order) -> tuple[list[float], list[list[Pair]]]:
@@ -316,34 +323,16 @@ class PlainOrders:
         way = self._ways.get(order)
         if way is None:
             groups = defaultdict[float, list[Pair]](list)
-            for pair in {_NONE, *self._shelved()}:
+            for pair in self._shelved():
                 groups[_number(order, *pair)].append(pair)
             numbers = sorted(groups)
             way = self._ways[order] = numbers, [groups[number] for number in numbers]
         return way
 
-    def _shelf(self, votes: Pair) -> Ranks:
-        shelves = self._shelved()
-        shelf = shelves.get(votes)
-        if shelf is None:  # that of those without votes
-            elsewhere = set(self._kept_tops).union(*shelves.values())
-            shelf = shelves[votes] = Ranks(array("I", filterfalse(elsewhere.__contains__, self._columns.tops)))
-        return shelf
-
     def _shelved(self) -> dict[Pair, Ranks]:
-        """Return the shelves of those that have votes, at least."""
         if self._shelves is None:
-            up, down = (
-                [column for kind, column in self._columns.votes.items() if kind in kinds]
-                for kinds in (self._columns.rules.positive, self._columns.rules.negative)
-            )
-            parent, kept = self._columns.parent, self._kept
-            shelves: dict[Pair, array[int]] = defaultdict(partial(array, "I"))
-            voted = [rank for rank in compress(count(), _sums([*up, *down])) if parent[rank] == TOP and rank not in kept]
-            ups, downs = (list(_sums([map(row.__getitem__, voted) for row in rows])) or [0] * len(voted) for rows in (up, down))
-            for rank, pair in zip(voted, zip(ups, downs, strict=True), strict=True):
-                shelves[pair].append(rank)
-            self._shelves = {pair: Ranks(ranks) for pair, ranks in shelves.items()}
+            self.begin_with(shelved(self._columns))
+            assert self._shelves is not None
         return self._shelves
 
     # --- hot ------------------------------------------------------------------------------------------------------------------
@@ -357,7 +346,6 @@ class PlainOrders:
         return found
 
     def _heated(self, now: int, after: Mark | None) -> tuple[Iterator[Mark], int]:
-        self._shelf(_NONE)
         flows, behind = list[Iterator[Mark]](), 0
         for votes, shelf in self._shelved().items():
             mark = partial(self._hot_mark, now, votes)
@@ -383,6 +371,19 @@ class PlainOrders:
         return len(self._columns) if age is None else self._columns.posted_before(now - age)
 
 
+def shelved(columns: Columns) -> Shelves:
+    """Return the ranks of the top level by their votes, those of each shelf in order. Complexity: O(n)."""
+    rules, tops = columns.rules, columns.tops
+    ups, downs = (
+        _sums([map(column.__getitem__, tops) for kind, column in columns.votes.items() if kind in kinds])
+        for kinds in (rules.positive, rules.negative)
+    )
+    shelves: dict[Pair, array[int]] = defaultdict(partial(array, "I"))
+    for rank, votes in zip(tops, zip(ups, downs, strict=False), strict=False):
+        shelves[votes].append(rank)
+    return shelves
+
+
 @lru_cache(maxsize=10_000)
 def _number(order: Order, up: int, down: int) -> int:
     """Return what the keys of comments with these votes begin with."""
@@ -390,5 +391,7 @@ def _number(order: Order, up: int, down: int) -> int:
 
 
 def _sums(rows: Sequence[Iterable[int]]) -> Iterable[int]:
-    """Return the sums of columns, line by line."""
-    return rows[0] if len(rows) == 1 else map(sum, zip(*rows, strict=True))
+    """Return the sums of some columns, line by line; without end if there is none."""
+    if len(rows) < 2:
+        return rows[0] if rows else repeat(0)
+    return map(sum, zip(*rows, strict=True))

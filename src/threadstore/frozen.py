@@ -1,7 +1,8 @@
 """
 The columns of a large thread as bytes, so that a cold process need not read every head.
 
-A frozen thread is of one revision: its columns, and the revisions of the facts that are not plain, which are read from the log.
+A frozen thread is of one revision: its columns, the shelves of its top level, and the revisions of the facts that are not plain,
+which are read from the log.
 It is a shortcut and nothing more: one that can not be read, that is of another fold, or that was made under other rules is as
 good as none. It holds no text; of a name it holds the hash, so erasing a name drops it, as the log does with every snapshot.
 
@@ -19,13 +20,14 @@ from typing import Final
 import msgspec
 
 from threadstore.columns import Columns, Table
+from threadstore.dense_orders import Shelves
 from threadstore.policy import Rules
 from threadstore.snapshots import FINGERPRINT, check_ends, digest_of, sealed, unsealed
 
 __all__ = ["Frozen", "fingerprint", "freeze", "thaw"]
 
 #: Raised by hand when the columns mean something else, or the fold changes in a way that its own fingerprint does not show.
-_FORM: Final = 1
+_FORM: Final = 2
 
 
 class Frozen(msgspec.Struct, frozen=True):
@@ -37,12 +39,14 @@ class Frozen(msgspec.Struct, frozen=True):
         latest: The largest.
         rest: The revisions of the facts that are not plain, in order.
         columns: The others.
+        shelves: The ranks of the columns' top level, by their votes.
     """
 
     earliest: str
     latest: str
     rest: list[int]
     columns: Columns
+    shelves: Shelves
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -50,6 +54,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     latest: str
     rest: bytes
     table: Table
+    shelves: list[tuple[int, int, memoryview]]
 
     def __post_init__(self) -> None:
         check_ends(self.earliest, self.latest)
@@ -61,14 +66,16 @@ _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 
 def fingerprint(rules: Rules) -> str:
     """Name the fold, the rules that columns depend on, and this machine's order of bytes."""
-    said = [sorted(rules.moderators), sorted(rules.kinds), sorted(map(sorted, rules.exclusive))]
+    kinds = (rules.moderators, rules.kinds, rules.positive, rules.negative)
+    said = [*map(sorted, kinds), sorted(map(sorted, rules.exclusive))]
     return digest_of(_FORM, FINGERPRINT, sys.byteorder, said)
 
 
 def freeze(key: str, thread: Frozen) -> bytes:
     """Return a thread as bytes; its columns must be as they were built. Complexity: O(n), in C."""
     rest = array("I", thread.rest).tobytes()
-    payload = _encode(_Stored(thread.earliest, thread.latest, rest, thread.columns.table()))
+    shelves = [(up, down, memoryview(ranks)) for (up, down), ranks in sorted(thread.shelves.items())]
+    payload = _encode(_Stored(thread.earliest, thread.latest, rest, thread.columns.table(), shelves))
     return sealed(key, payload)
 
 
@@ -80,6 +87,15 @@ def thaw(key: str, rules: Rules, state: bytes) -> Frozen | None:
     try:
         stored = _decode(payload)
         rest = array("I", stored.rest)
-        return Frozen(stored.earliest, stored.latest, rest.tolist(), Columns.of_table(rules, stored.table))
+        columns = Columns.of_table(rules, stored.table)
+        return Frozen(stored.earliest, stored.latest, rest.tolist(), columns, _shelves(stored, columns))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+
+
+def _shelves(stored: _Stored, columns: Columns) -> Shelves:
+    shelves = {(up, down): array("I", ranks.tobytes()) for up, down, ranks in stored.shelves}
+    is_whole = sum(map(len, shelves.values())) == len(columns.tops) and all(shelves.values())
+    if not is_whole or len(shelves) < len(stored.shelves):
+        raise ValueError("the shelves do not hold the top level")
+    return shelves

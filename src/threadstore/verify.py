@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from threadstore import fronts
 from threadstore.columns import Columns
+from threadstore.dense_orders import shelved
 from threadstore.errors import DataError
 from threadstore.events import Event
 from threadstore.frozen import Frozen, fingerprint, freeze, thaw
@@ -82,4 +83,4 @@ def _is_made_of(rows: Heads, rules: Rules, key: str, kept: Snapshot) -> bool:
         return False
     rows = Heads(rows.revisions[:many], rows.heads[: SIZE * many])
     columns, rest = Columns.build(rules, rows)
-    return freeze(key, Frozen(*ends(rows), rest, columns)) == kept.state
+    return freeze(key, Frozen(*ends(rows), rest, columns, shelved(columns))) == kept.state

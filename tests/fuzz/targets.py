@@ -653,6 +653,7 @@ def frozen_state(choices: Choices) -> str:
     assert state[: snapshots.SEAL] == snapshots.seal(THREAD, state[snapshots.SEAL :]), "damage was not noticed"
     columns = thawed.columns
     assert len(columns) == len(columns.revision) == len(columns.speaker)
+    assert len(columns.tops) == sum(map(len, thawed.shelves.values()))
     again = frozen.thaw(THREAD, DEFAULT.rules, frozen.freeze(THREAD, thawed))
     assert again is not None
     return "fits together"

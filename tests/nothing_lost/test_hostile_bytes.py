@@ -297,9 +297,9 @@ def payload_of(*stored: Any) -> bytes:
 
 def short_of_a_revision() -> bytes:
     """Return what is sealed of a frozen thread of whose last comment nobody says where it is in the log."""
-    *_, (columns, *others) = msgspec.msgpack.decode(payload_of(..., ..., ..., ...))
+    *_, (columns, *others), _ = msgspec.msgpack.decode(payload_of(..., ..., ..., ..., ...))
     columns[3] = columns[3][:-4]
-    return payload_of(..., ..., ..., [columns, *others])
+    return payload_of(..., ..., ..., [columns, *others], ...)
 
 
 @pytest.mark.parametrize(
@@ -308,22 +308,24 @@ def short_of_a_revision() -> bytes:
         b"",
         b"\xc0",
         b"\x90",
-        payload_of("zzz", ..., ..., ...),
-        payload_of(..., "", ..., ...),
-        payload_of(..., ..., b"123", ...),
-        payload_of(..., ..., "text", ...),
-        payload_of(..., ..., ..., []),
-        payload_of(..., ..., ..., [[], b"", [], [], [b"", b"", b""], []]),
-        payload_of(..., ..., ..., [[b""] * 10, b"", [], [], [b"", b"", b""], []]),
-        payload_of(..., ..., ..., [[b""] * 10, b"", [[1, [2, 3]]], [["up", b"1"]], [b"", b"", b""], []]),
+        payload_of("zzz", ..., ..., ..., ...),
+        payload_of(..., "", ..., ..., ...),
+        payload_of(..., ..., b"123", ..., ...),
+        payload_of(..., ..., "text", ..., ...),
+        payload_of(..., ..., ..., [], ...),
+        payload_of(..., ..., ..., [[], b"", [], [], [b"", b"", b""], []], ...),
+        payload_of(..., ..., ..., [[b""] * 10, b"", [], [], [b"", b"", b""], []], ...),
+        payload_of(..., ..., ..., [[b""] * 10, b"", [[1, [2, 3]]], [["up", b"1"]], [b"", b"", b""], []], ...),
         short_of_a_revision(),
-        b"\x95" + payload_of(..., ..., ..., ...)[1:] + b"\x91" * 100_000,
-        payload_of(..., ..., ..., ...)[:1] + b"\x91" * 100_000,
-        payload_of(..., ..., ..., ...)[:-6] + b"\x91" * 100_000,
-        payload_of(..., ..., ..., ...)[:-1] + b"\xdd\xff\xff\xff\xff",
-        payload_of(..., ..., ..., ...) + b"\xc0",
+        payload_of(..., ..., ..., ..., []),
+        payload_of(..., ..., ..., ..., [[0, 0, b"123"]]),
+        b"\x96" + payload_of(..., ..., ..., ..., ...)[1:] + b"\x91" * 100_000,
+        payload_of(..., ..., ..., ..., ...)[:1] + b"\x91" * 100_000,
+        payload_of(..., ..., ..., ..., ...)[:-6] + b"\x91" * 100_000,
+        payload_of(..., ..., ..., ..., ...)[:-1] + b"\xdd\xff\xff\xff\xff",
+        payload_of(..., ..., ..., ..., ...) + b"\xc0",
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_made_up_frozen_threads_do_no_harm(payload: bytes):
     """A state with the right seal whose parts do not fit together is none, whatever is wrong with it."""

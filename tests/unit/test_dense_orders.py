@@ -9,6 +9,7 @@ import pytest
 
 from threadstore import Policy, ThreadView, dense_orders, fold
 from threadstore.dense import DenseThread
+from threadstore.dense_orders import shelved
 from threadstore.descent import Descent
 from threadstore.events import Actor, Event
 from threadstore.logs.memory import MemoryLog
@@ -124,20 +125,42 @@ def test_orders_are_kept_up_from_any_look_on(looked_at: Order):
         agree(thread, [*events, *more[:number]])
 
 
-def test_only_what_has_votes_is_put_on_shelves_at_first():
-    """The many without wait until somebody gets as far; those who lose their only vote go to them."""
+def test_shelves_come_and_go_with_those_who_have_such_votes():
+    """That of the many without votes is always there; those who lose their only vote go to it."""
     events = [posted(1), posted(2), posted(3), reacted(4, 2)]
     thread = read(events)
     page(thread, "top", limit=1)
     orders = thread.dense.orders
     assert orders._shelves is not None
-    assert set(orders._shelves) == {(1, 0)}
-    follow(thread, [reacted(5, 3), unreacted(6, 2)])
-    assert set(orders._shelves) == {(1, 0)}
-    assert [comment.id for comment in page(thread, "top").comments] == [id_of(3), id_of(1), id_of(2)]
     assert set(orders._shelves) == {(1, 0), (0, 0)}
-    follow(thread, [unreacted(7, 3)])
-    assert set(orders._shelves) == {(0, 0)}
+    follow(thread, [reacted(5, 3), unreacted(6, 2), reacted(7, 1), reacted(8, 1, by=CYD)])
+    assert set(orders._shelves) == {(2, 0), (1, 0), (0, 0)}
+    assert [comment.id for comment in page(thread, "top").comments] == [id_of(1), id_of(3), id_of(2)]
+    follow(thread, [unreacted(9, 3)])
+    assert set(orders._shelves) == {(2, 0), (0, 0)}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_thread_that_thaws_has_its_shelves(order: Order):
+    """They are what the columns make of the top level, without those that are kept; and they are kept up from there on."""
+    events = [*crowd(5, comments=60), pinned(900, 4)]
+    log = MemoryLog()
+    log.append(THREAD, events)
+    thread = DenseThread(THREAD, POLICY.rules, StreamOf(log, THREAD))
+    thread.read()
+    state = thread.freeze()
+    assert state is not None
+    again = DenseThread(THREAD, POLICY.rules, StreamOf(log, THREAD))
+    assert again.resume(len(events), state)
+    for each in (thread, again):
+        shelves = each.dense.orders._shelves
+        assert shelves is not None
+        kept = set(each.dense.kept_ranks)
+        wanted = {pair: [rank for rank in ranks if rank not in kept] for pair, ranks in shelved(each.columns).items()}
+        assert kept
+        assert {pair: list(ranks) for pair, ranks in shelves.items() if ranks} == {pair: x for pair, x in wanted.items() if x}
+        page(each, order, limit=3)
+    agree(again, events)
 
 
 def test_active_looks_no_further_than_it_is_asked_for():

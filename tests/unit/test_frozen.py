@@ -89,12 +89,12 @@ def test_what_was_changed_does_not_thaw(state: bytes):
 def test_what_does_not_fit_together_does_not_thaw(log: MemoryLog, state: bytes):
     """Also if somebody has sealed it: columns of other lengths, ends that are no ids, and what is no such thing at all."""
     stored: list[Any] = msgspec.msgpack.decode(state[SEAL:])
-    spoilt: list[Any] = [None, [], stored[:3], ["no id", *stored[1:]], [*stored[:2], b"123", stored[3]]]
-    columns, *others = stored[3]
+    spoilt: list[Any] = [None, [], stored[:3], stored[:4], ["no id", *stored[1:]], [*stored[:2], b"123", *stored[3:]]]
+    (columns, *others), shelves = stored[3:]
     for place, column in enumerate(columns):
         if column:
-            spoilt.append([*stored[:3], [[*columns[:place], column[:-1], *columns[place + 1 :]], *others]])
-    spoilt.append([*stored[:3], [[*columns[:3], columns[3][:-4], *columns[4:]], *others]])
+            spoilt.append([*stored[:3], [[*columns[:place], column[:-1], *columns[place + 1 :]], *others], shelves])
+    spoilt.append([*stored[:3], [[*columns[:3], columns[3][:-4], *columns[4:]], *others], shelves])
     for wrong in spoilt:
         payload = msgspec.msgpack.encode(wrong)
         assert thaw(THREAD, RULES, seal(THREAD, payload) + payload) is None
@@ -117,13 +117,28 @@ def test_no_column_may_have_lost_its_end(state: bytes):
     tables.append([columns, actors, others, votes, [b"", b"", b""], edits])
     assert len(tables) == 17
     for table in tables:
-        payload = msgspec.msgpack.encode([*stored[:3], table])
+        payload = msgspec.msgpack.encode([*stored[:3], table, *stored[4:]])
         assert thaw(THREAD, RULES, seal(THREAD, payload) + payload) is None
 
 
 def cut(columns: list[bytes], place: int, end: int) -> list[bytes]:
     """Return the columns with one of them cut off."""
     return [*columns[:place], columns[place][:end], *columns[place + 1 :]]
+
+
+def test_shelves_hold_the_whole_top_level(state: bytes):
+    """One that has lost a rank or its votes, that is empty, or that is there twice is not believed, however well it is sealed."""
+    stored: list[Any] = msgspec.msgpack.decode(state[SEAL:])
+    *others, shelves = stored
+    assert [(up, down, len(ranks)) for up, down, ranks in shelves] == [(0, 0, 8), (1, 0, 4)]
+    none, one = shelves
+    for wrong in (
+        [], [none],
+        [none, [1, 0, one[2][:-1]]], [none, [1, 0, b""]], [none, one, [2, 0, b""]], [none, one, one], [none, none, one],
+        [none, [0, 0, one[2]]], [[0, 0, none[2] + one[2]], one], [none, one[:2]], [none, ["1", 0, one[2]]],
+    ):  # fmt: skip
+        payload = msgspec.msgpack.encode([*others, wrong])
+        assert thaw(THREAD, RULES, seal(THREAD, payload) + payload) is None, wrong
 
 
 def test_an_empty_thread_thaws():
@@ -152,10 +167,12 @@ def test_a_thread_of_which_something_can_not_be_read_is_not_begun(log: MemoryLog
     [
         Policy(moderators=frozenset({"editor"})),
         Policy(kinds=frozenset({"up"})),
+        Policy(positive=frozenset()),
+        Policy(positive=frozenset(), negative=frozenset({"support"})),
         Policy(kinds=frozenset({"support", "up"}), exclusive=(frozenset({"support", "up"}),)),
     ],
 )
 def test_other_rules_have_another_fingerprint(other: Policy):
-    """Columns depend on who moderates, on the kinds that count, and on those that exclude one another."""
+    """Columns depend on who moderates, on the kinds that count, for and against, and on those that exclude one another."""
     assert fingerprint(other.rules) != fingerprint(RULES) == fingerprint(Policy(max_body=5).rules)
     assert isinstance(other.rules, Rules)
