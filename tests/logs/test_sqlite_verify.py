@@ -99,19 +99,15 @@ def test_each_flipped_byte_of_the_file_is_found(tmp_path: Path, file: sqlite3.Co
             assert list(verify(connection)) != [], index
 
 
-def test_a_flipped_byte_before_a_state_is_no_error(tmp_path: Path, file: sqlite3.Connection):
-    """Where a row's own description is damaged its fields may be of any type, and missing; verifying goes on."""
+@pytest.mark.parametrize("table", ["snapshots", "snapshot_parts", "fronts"])
+def test_a_state_that_is_missing_is_no_error(tmp_path: Path, file: sqlite3.Connection, table: str):
+    """Where a page is damaged a field may be of any type, or not be there; verifying tells of it and goes on."""
+    file.execute("PRAGMA writable_schema = ON")
+    file.execute("UPDATE sqlite_schema SET sql = replace(sql, 'state BLOB NOT NULL', 'state BLOB') WHERE name = ?", (table,))
     file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    sound = (tmp_path / "log.db").read_bytes()
-    told = 0
-    for name in (b"ufold", b"upage"):
-        start = sound.rindex(name)
-        for index in range(start - 24, start):
-            for mask in (1, 2, 4, 8, 16, 32, 64, 128, 255):
-                (tmp_path / "bad.db").write_bytes(sound[:index] + bytes([sound[index] ^ mask]) + sound[index + 1 :])
-                with closing(sqlite3.connect(f"file:{tmp_path / 'bad.db'}?immutable=1", uri=True)) as connection:
-                    told += list(verify(connection)) != []
-    assert told > 100
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as lenient:
+        lenient.execute(f"UPDATE {table} SET state = NULL")
+        assert kinds(lenient) == [("checksum", None)]
 
 
 @pytest.mark.parametrize(
