@@ -350,6 +350,7 @@ class DenseOutline(Outline):
         if self.views:
             self.views.clear()
             self.letters = 0
+            self.names.met = frozenset()
 
     @contextmanager
     def judging_later(self) -> Iterator[None]:
@@ -674,7 +675,7 @@ class DenseNames(Names):
         outline: Whose comments use them.
     """
 
-    __slots__ = ("_outline", "_patience", "_silent", "_unread")
+    __slots__ = ("_outline", "_patience", "_silent", "_unread", "met")
 
     def __init__(self, outline: DenseOutline) -> None:
         super().__init__()
@@ -683,6 +684,8 @@ class DenseNames(Names):
         self._unread: dict[int, array[int]] | None = None
         #: How many more names are looked for before all are read: as many as there are.
         self._patience = 0
+        #: The bodies that were met last: what they may say is read.
+        self.met = frozenset[str]()
         #: The comments of the columns whose names are erased.
         self._silent: set[int] = set()
 
@@ -705,22 +708,24 @@ class DenseNames(Names):
             super().discard(id)
         elif rank not in self._silent:
             self._silent.add(rank)
-            self._unread = None
+            self._unread, self.met = None, frozenset()
             self.forget_told()
 
     def find(self, body: str, *, comment: str, nearest: Nearest) -> tuple[Mention, ...]:
         """Return the mentions in *body*; see `Names.find`. Complexity: as for `meet`, too, if it was not met."""
-        self.meet([body])
+        if body not in self.met:
+            self.meet([body])
         return super().find(body, comment=comment, nearest=nearest)
 
     def meet(self, bodies: Iterable[str]) -> None:
         """Read the names that some bodies may mean. Complexity: O(length), and O(speakers) the first time."""
+        self.met = frozenset(bodies)
         if self._unread is None:
             self._unread = {}
             for _, name, first in self._first_uses():
                 self._unread.setdefault(name, array("I")).append(first)
             self._patience = len(self._unread)
-        ranks = self._meant(bodies, self._unread) if self._unread else []
+        ranks = self._meant(self.met, self._unread) if self._unread else []
         if ranks:
             id_of = self._outline.columns.id_of
             authors = zip(self._outline.authors(ranks), ranks, strict=True)

@@ -28,10 +28,12 @@ short integer per name.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from operator import itemgetter
+from typing import Final
 from unicodedata import category
 
 from threadstore.events import MAX_NAME, Actor
@@ -41,6 +43,9 @@ __all__ = ["Names", "Nearest", "starts_of_names"]
 
 #: Yields the authors of a comment's ancestors, the parent's first.
 Nearest = Callable[[], Iterable[Actor | None]]
+
+#: What is neither a letter nor a digit.
+_NO_WORD: Final = re.compile(r"[\W_]")
 
 
 class _Uses:
@@ -375,9 +380,12 @@ def starts_of_names(body: str) -> Iterator[str]:
     at = body.find("@")
     while at >= 0:
         if not body[at - 1 : at].isalnum():
-            for end in range(at + 2, min(len(body), at + 1 + MAX_NAME) + 1):
-                if _may_end(body[end : end + 1]):
-                    yield body[at + 1 : end]
+            last = at + 1 + MAX_NAME
+            for found in _NO_WORD.finditer(body, at + 2, last + 1):
+                if _may_end(found[0]):
+                    yield body[at + 1 : found.start()]
+            if at + 2 <= len(body) <= last:
+                yield body[at + 1 :]
         at = body.find("@", at + 1)
 
 
