@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from threadstore.events import MAX_NAME, Actor
 from threadstore.ids import make_id
-from threadstore.mentions import Names
+from threadstore.mentions import Names, starts_of_names
 from threadstore.viewmodel import Mention
 
 Use = tuple[int, str, str]
@@ -556,3 +556,13 @@ def test_comments_noted_at_once_are_those_noted_one_by_one(known: list[tuple[str
         for names in (one, other):
             names.discard("01")
             names.discard("05")
+
+
+def test_a_name_starts_behind_an_at_and_ends_with_a_word():
+    """Within a word there is no name, before a combining mark none ends, and what is too long is none."""
+    assert list(starts_of_names("mail@Ann, @Bo\u0301b_ Lee")) == ["Bo\u0301b", "Bo\u0301b_", "Bo\u0301b_ Lee"]
+    assert list(starts_of_names("@x@y")) == ["x", "x@y"]
+    assert list(starts_of_names("@" + "a" * MAX_NAME)) == ["a" * MAX_NAME]
+    assert list(starts_of_names("@" + "a" * MAX_NAME + ".")) == ["a" * MAX_NAME]
+    assert list(starts_of_names("@" + "a" * (MAX_NAME + 1))) == []
+    assert list(starts_of_names("@")) == []
