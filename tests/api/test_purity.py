@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "src" / "threadstore"
-SHELL = {"__init__", "__main__", "commits", "feeds", "hot", "store", "stored", "streams", "verify"}
+SHELL = {"__init__", "__main__", "commits", "feeds", "fronts", "hot", "store", "stored", "streams", "verify"}
 CORE = {path.stem: path for path in sorted(PACKAGE.glob("*.py")) if path.stem not in SHELL}
 
 CLOCKS = {"datetime", "sched", "time"}

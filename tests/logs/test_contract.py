@@ -495,6 +495,16 @@ def test_a_broken_log_is_refused(mutant: Callable[[], Any]):
     assert any(str(found.value).startswith(promise) for promise in promises)
 
 
+def test_a_log_need_not_keep_fronts():
+    """The port's own methods keep none, and break no promise."""
+
+    class KeepsNone(MemoryLog):
+        fronts = EventLog.fronts
+        store_front = EventLog.store_front
+
+    check_event_log(KeepsNone)
+
+
 def test_each_check_can_fail():
     """No check passes vacuously: for each there is a log that it refuses."""
     assert {check for _, check in MUTANTS} == set(CHECKS)

@@ -891,7 +891,8 @@ def test_an_erasure_that_comes_while_the_end_is_looked_for(wall: Wall):
     with ThreadStore(log, now=wall, cache_bytes=0) as store:
         store.merge([posted(1), posted(2)])
         log.others.append(erased(3, 1))
-        view = store.thread(THREAD).view()
+        with store.using(THREAD) as thread:
+            view = thread.view()
         assert ([comment.body for comment in view.comments], view.counts.hidden, view.unreadable) == ([posted(2).body], 1, 0)
 
 
