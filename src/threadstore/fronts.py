@@ -63,6 +63,11 @@ class Question(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     kind: str
     how: tuple[tuple[str, str | int | bool | None], ...]
 
+    @property
+    def words(self) -> bytes:
+        """The question as bytes, which tell True from 1 as equality does not."""
+        return _encode(self)
+
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     asked: Question

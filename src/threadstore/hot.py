@@ -18,7 +18,7 @@ from typing import Final
 
 from threadstore.commits import Commit
 from threadstore.dense import DenseThread
-from threadstore.fronts import Front, Question
+from threadstore.fronts import Front
 from threadstore.summaries import Digest
 
 __all__ = ["Hot", "HotThreads"]
@@ -60,8 +60,8 @@ class Hot:
         self.thread = self._make(self.key)
         #: What the thread's summary says, once somebody has asked for it.
         self.digest: Digest | None = None
-        #: What was shown of the thread without reading it.
-        self.fronts: dict[Question, Front] = {}
+        #: What was shown of the thread without reading it, by the question's words.
+        self.fronts: dict[bytes, Front] = {}
         #: What has not been asked since the thread was read, and at which revision that was.
         self.unasked: tuple[int, set[str]] = 0, set()
 

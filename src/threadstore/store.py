@@ -258,12 +258,12 @@ class ThreadStore:
         asked = fronts.question(kind, how) if revision >= SNAPSHOT_FROM else None
         if asked is None:
             return None
-        front = hot.fronts.pop(asked, None)
+        front = hot.fronts.pop(asked.words, None)
         if front is None or front.revision != revision:
             front = fronts.find(self.log, hot.key, self.policy.rules, asked, revision)
         if front is None:
             return None
-        hot.fronts[asked] = front
+        hot.fronts[asked.words] = front
         return front.answer
 
     def _keep_front(self, hot: Hot, kind: str, how: dict[str, Any], answer: Any) -> None:

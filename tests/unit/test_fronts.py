@@ -311,6 +311,17 @@ def test_arguments_are_checked_as_ever(place: Place):
             thread_of(place).view(**{**PAGE, **how})
 
 
+def test_what_is_no_flag_is_refused_beside_a_page_at_hand(place: Place):
+    """Python takes 0 for False; a page that is held for the one is not the answer to the other."""
+    place.cache_bytes = 1 << 20
+    fill(place)
+    thread_of(place).view(**PAGE)
+    held = thread_of(place)
+    held.view(**PAGE)
+    with pytest.raises(TypeError, match="pinned must be a bool"):
+        held.view(**PAGE, pinned=0)
+
+
 def test_a_front_takes_its_room(place: Place):
     """What is held of a page counts in the memory that hot threads may take, until the thread itself is read."""
     place.cache_bytes = 1 << 20
