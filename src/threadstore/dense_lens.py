@@ -176,7 +176,7 @@ class DenseLens(Lens):
             replies,
             len(replies) + left,  # reply_count
             left,
-            self._more(id, replies, left) if left else None,
+            self._more(id, replies, left),
             meta,
             {},  # marks
         )
