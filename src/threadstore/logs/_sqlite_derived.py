@@ -18,7 +18,8 @@ from typing import Any, Final
 from threadstore.errors import StoreError
 from threadstore.logs._sqlite_database import Database
 from threadstore.logs._sqlite_schema import PAGE_SIZE, checksum
-from threadstore.logs.protocol import MAX_FRONTS, Snapshot
+from threadstore.logs.batch import fronts_beside
+from threadstore.logs.protocol import Snapshot
 
 __all__ = ["PART", "drop", "fronts", "load", "store", "store_front"]
 
@@ -143,10 +144,10 @@ def fronts(connection: sqlite3.Connection, thread: str, fingerprint: str | None)
 def store_front(writer: sqlite3.Connection, thread: str, front: Snapshot) -> None:
     """Keep a front beside those of its revision, in place of older ones, unless there is a newer one."""
     former = dict(writer.execute(_FORMER_FRONTS, (thread,)).fetchall())
-    if front.revision < max((_shown(writer, thread), *former.values())):
+    others = fronts_beside(front, former, _shown(writer, thread))
+    if others is None:
         return
-    former.pop(front.fingerprint, None)
-    if len(former) >= MAX_FRONTS or any(revision < front.revision for revision in former.values()):
+    if not others:
         writer.execute(_DROP_FRONTS, (thread,))
     name = (thread, front.fingerprint, front.revision)
     writer.execute(_STORE_FRONT, (*name, checksum(*name, front.state), front.state))

@@ -19,10 +19,9 @@ from msgspec.structs import replace
 from threadstore.codec import encode
 from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.events import Erasure, Event, is_redacted, redact
-from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct
+from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same, distinct, fronts_beside
 from threadstore.logs.protocol import (
     ANY,
-    MAX_FRONTS,
     Appended,
     Damage,
     EventLog,
@@ -202,11 +201,10 @@ class MemoryLog(EventLog):
         """Store as the protocol says. Complexity: O(fronts and erasures of the thread)."""
         with self._step():
             former = self._fronts.get(thread, {})
-            newest = max((kept.revision for kept in former.values()), default=0)
-            if front.revision < max((newest, *self._erasures.get(thread, {}).values())):
-                return
-            others = {name: kept for name, kept in former.items() if name != front.fingerprint and newest == front.revision}
-            self._fronts[thread] = {front.fingerprint: front} | (others if len(others) < MAX_FRONTS else {})
+            shown = max(self._erasures.get(thread, {}).values(), default=0)
+            others = fronts_beside(front, {name: kept.revision for name, kept in former.items()}, shown)
+            if others is not None:
+                self._fronts[thread] = {name: former[name] for name in others} | {front.fingerprint: front}
 
     def summaries(self, threads: Sequence[str], fingerprint: str) -> Mapping[str, Summary]:
         """Return summaries as the protocol says. Complexity: O(1) for each thread."""
