@@ -52,7 +52,7 @@ from threadstore import (
     ReactionGiven,
     ReactionWithdrawn,
 )
-from threadstore.ids import from_bytes, make_id, time_of, to_bytes
+from threadstore.model.ids import from_bytes, make_id, time_of, to_bytes
 
 KEY: Final = "2023/05/03/drones"
 START: Final = 1_683_072_000_000

@@ -34,8 +34,8 @@ from threadstore import (
     ReactionGiven,
     ReactionWithdrawn,
 )
-from threadstore.ids import time_of
-from threadstore.ranking import ORDERS, Votes, key
+from threadstore.model.ids import time_of
+from threadstore.model.ranking import ORDERS, Votes, key
 
 SCHEMA: Final = """
     CREATE TABLE comments (

@@ -36,7 +36,7 @@ from harness import OURS, Figure, Row, Task, main
 
 import threadstore
 from threadstore import Actor, StoredThread
-from threadstore.ranking import ORDERS
+from threadstore.model.ranking import ORDERS
 
 SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL"}
 BLOCK = 10

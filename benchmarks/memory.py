@@ -23,7 +23,7 @@ from generator import Thread
 from harness import OURS, Figure, Row, Task, child, main, resident
 
 import threadstore
-from threadstore.ranking import ORDERS
+from threadstore.model.ranking import ORDERS
 
 
 def measure(task: Task) -> Iterator[Row]:

@@ -20,7 +20,7 @@ from harness import OURS, Figure, Row, Task, main
 
 import threadstore
 from threadstore import Actor, CommentPosted, CommentReported, Event
-from threadstore.ids import make_id, time_of
+from threadstore.model.ids import make_id, time_of
 
 _DEALT_WITH = 50
 

@@ -24,7 +24,7 @@ from generator import Thread
 from harness import OURS, Figure, Row, Task, child, main, say
 
 from threadstore import CommentPosted, ReactionGiven
-from threadstore.ids import time_of
+from threadstore.model.ids import time_of
 
 FOLDER: Final = Path(__file__).parent / "peers"
 #: name -> (script, distribution, the most comments that it can be asked for in reasonable time)

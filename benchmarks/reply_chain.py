@@ -20,7 +20,7 @@ from harness import OURS, Row, Task, interleaved, main, timed
 
 import threadstore
 from threadstore import Actor, CommentPosted, Event
-from threadstore.ids import make_id
+from threadstore.model.ids import make_id
 
 LIFELIKE = "lifelike thread"
 

@@ -21,7 +21,7 @@ from textwrap import shorten
 
 import threadstore
 from threadstore import CommentView, Event, StoredThread, ThreadStore, ThreadStoreError
-from threadstore.ranking import ORDERS
+from threadstore.model.ranking import ORDERS
 from threadstore.testing.traces import TRACE_POLICY, MalformedTrace, events_of, read_trace, small_thread
 
 

@@ -11,8 +11,8 @@ from common import LIMIT, REPLIES, Comment, Page, Peer, main
 
 import threadstore
 from threadstore import Actor, CommentPosted, Event, ReactionGiven, ThreadView
-from threadstore.codec import decode, encode
-from threadstore.ids import id_for, time_of
+from threadstore.model.codec import decode, encode
+from threadstore.model.ids import id_for, time_of
 
 KEY = "article"
 PAGE: dict[str, Any] = {"limit": LIMIT, "replies": REPLIES, "depth": 1, "rows": LIMIT * (1 + REPLIES)}

@@ -35,8 +35,8 @@ from news_site.once import Once
 from news_site.people import ACCOUNTS, reader_of
 from news_site.safety import Pace, Problem, SafetyHeaders, explain
 from threadstore import SPOILER_NOTICE, Policy, Thread, ThreadStore, ThreadStoreError, excerpt
-from threadstore.commands import Command, Edit, Post
-from threadstore.policy import Verdict
+from threadstore.model.commands import Command, Edit, Post
+from threadstore.model.policy import Verdict
 
 __all__ = ["POLICY", "Site", "make_app"]
 

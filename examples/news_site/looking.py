@@ -21,7 +21,8 @@ from news_site.articles import Article
 from news_site.once import new_token
 from news_site.people import Reader
 from news_site.safety import Problem
-from threadstore import SUPPORT, Actor, CommentView, CorrectionView, StoredThread, ids
+from threadstore import SUPPORT, Actor, CommentView, CorrectionView, StoredThread
+from threadstore.model import ids
 
 if TYPE_CHECKING:
     from news_site.app import Site

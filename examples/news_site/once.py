@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Final
 
 from threadstore import StaleId
-from threadstore.ids import NIL, HybridClock
+from threadstore.model.ids import NIL, HybridClock
 
 __all__ = ["Once", "new_token"]
 

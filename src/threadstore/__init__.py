@@ -12,11 +12,7 @@ A comment thread is a set of immutable facts, and everything that a reader sees 
 1
 """
 
-from threadstore.corrections import (
-    anchor,
-    quote_of,
-)
-from threadstore.decide import (
+from threadstore.decide.decide import (
     decide,
 )
 from threadstore.errors import (
@@ -52,7 +48,18 @@ from threadstore.errors import (
     UpcastFailed,
     WrongRevision,
 )
-from threadstore.events import (
+from threadstore.log.protocol import (
+    ANY,
+    NONE,
+    Damage,
+    EventLog,
+    Record,
+)
+from threadstore.model.corrections import (
+    anchor,
+    quote_of,
+)
+from threadstore.model.events import (
     SUPPORT,
     Actor,
     CommentApproved,
@@ -82,38 +89,31 @@ from threadstore.events import (
     ThreadUnlocked,
     UnknownEvent,
 )
-from threadstore.excerpts import (
-    NOTICES,
-    excerpt,
-)
-from threadstore.ids import (
+from threadstore.model.ids import (
     id_for,
 )
-from threadstore.logs.protocol import (
-    ANY,
-    NONE,
-    Damage,
-    EventLog,
-    Record,
-)
-from threadstore.policy import (
+from threadstore.model.policy import (
     Policy,
 )
-from threadstore.store import (
+from threadstore.store.store import (
     FeedItem,
     ThreadStore,
     open,
 )
-from threadstore.stored import (
+from threadstore.store.thread import (
     Changes,
     PastThread,
     StoredThread,
 )
-from threadstore.thread import (
+from threadstore.views.excerpts import (
+    NOTICES,
+    excerpt,
+)
+from threadstore.views.thread import (
     Thread,
     fold,
 )
-from threadstore.viewmodel import (
+from threadstore.views.types import (
     SPOILER_NOTICE,
     CommentView,
     CorrectionView,

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from threadstore.errors import ThreadStoreError
-from threadstore.logs.protocol import Damage
-from threadstore.store import open as open_store
+from threadstore.log.protocol import Damage
+from threadstore.store.store import open as open_store
 
 __all__ = ["main"]
 

@@ -48,8 +48,8 @@ from threadstore.heads import (
     reaction_code,
     role_of,
 )
-from threadstore.ids import from_bytes, is_id, to_bytes
-from threadstore.policy import Rules
+from threadstore.model.ids import from_bytes, is_id, to_bytes
+from threadstore.model.policy import Rules
 from threadstore.reactions import CODE_BITS, Reactions, offsets, tally
 
 __all__ = ["TOP", "Columns", "Table"]

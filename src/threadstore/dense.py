@@ -18,22 +18,22 @@ from heapq import merge
 from itertools import chain
 from typing import Any, Final, Protocol
 
-from threadstore.codec import encode, glance, shared_actor
 from threadstore.columns import TOP, Columns
 from threadstore.dense_lens import DenseLens
 from threadstore.dense_orders import shelved
 from threadstore.dense_outline import DenseOutline
-from threadstore.events import Actor, CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
 from threadstore.frozen import Frozen, freeze, thaw
 from threadstore.heads import SIZE, Heads, ends, name_hash
-from threadstore.ids import from_bytes
-from threadstore.lens import Lens
-from threadstore.outline import Outline
-from threadstore.policy import Rules
-from threadstore.registers import Cell
-from threadstore.state import Cells, State, newest_first
-from threadstore.thread import T, Thread
-from threadstore.viewmodel import ThreadView
+from threadstore.model.codec import encode, glance, shared_actor
+from threadstore.model.events import Actor, CommentPosted, Event, Key, ReactionGiven, ReactionWithdrawn
+from threadstore.model.ids import from_bytes
+from threadstore.model.outline import Outline
+from threadstore.model.policy import Rules
+from threadstore.model.registers import Cell
+from threadstore.model.state import Cells, State, newest_first
+from threadstore.views.lens import Lens
+from threadstore.views.thread import T, Thread
+from threadstore.views.types import ThreadView
 
 __all__ = ["DenseThread", "Source"]
 

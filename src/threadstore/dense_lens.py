@@ -18,19 +18,19 @@ from msgspec.structs import replace
 
 from threadstore.columns import TOP
 from threadstore.dense_outline import DenseOutline, Place
-from threadstore.events import Actor
-from threadstore.ids import time_of
-from threadstore.lens import Lens
-from threadstore.lens import Place as AnyPlace
-from threadstore.outline import Node, SortKey
-from threadstore.ranking import Order
-from threadstore.viewmodel import CommentView
+from threadstore.model.events import Actor
+from threadstore.model.ids import time_of
+from threadstore.model.outline import Node, SortKey
+from threadstore.model.ranking import Order
+from threadstore.views.lens import Lens
+from threadstore.views.lens import Place as AnyPlace
+from threadstore.views.types import CommentView
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from threadstore.dense import DenseThread, Said
-    from threadstore.policy import Rules
+    from threadstore.model.policy import Rules
 
 __all__ = ["DenseLens"]
 

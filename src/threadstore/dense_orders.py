@@ -26,9 +26,9 @@ from typing import Final
 
 from threadstore.columns import Columns
 from threadstore.descent import Descent
-from threadstore.ids import NIL, invert
-from threadstore.outline import SortKey
-from threadstore.ranking import Order, Votes, heat, key, longest_age
+from threadstore.model.ids import NIL, invert
+from threadstore.model.outline import SortKey
+from threadstore.model.ranking import Order, Votes, heat, key, longest_age
 from threadstore.runs import Ranks
 
 __all__ = ["LastWords", "Mark", "PlainOrders", "Shelves", "shelved"]

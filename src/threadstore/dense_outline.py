@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, Final
 from threadstore.columns import TOP, Columns
 from threadstore.dense_orders import LastWords, PlainOrders
 from threadstore.descent import Descent
-from threadstore.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import hash_of, name_hash
-from threadstore.mentions import Names, Nearest, starts_of_names
-from threadstore.outline import Ids, Node, Outline, SortKey, added, behind, removed
-from threadstore.ranking import Order, Votes, key
+from threadstore.model.events import Actor, CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn
+from threadstore.model.mentions import Names, Nearest, starts_of_names
+from threadstore.model.outline import Ids, Node, Outline, SortKey, added, behind, removed
+from threadstore.model.ranking import Order, Votes, key
+from threadstore.model.status import Locks, Standing, person_erasures
 from threadstore.runs import Runs
-from threadstore.standing import Locks, Standing, person_erasures
-from threadstore.viewmodel import CommentView, Mention
+from threadstore.views.types import CommentView, Mention
 
 if TYPE_CHECKING:
     from threadstore.dense import DenseThread

@@ -19,13 +19,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import fields
 
-from threadstore.events import Actor, TextQuote
-from threadstore.logs.protocol import EventLog, Revision, Snapshot
-from threadstore.policy import Policy, Rules
+from threadstore.log.protocol import EventLog, Revision, Snapshot
+from threadstore.model.events import Actor, TextQuote
+from threadstore.model.policy import Policy, Rules
 from threadstore.snapshots import FINGERPRINT, digest_of
 from threadstore.summaries import fingerprint as fold_of
-from threadstore.thread import Thread
-from threadstore.viewmodel import CommentView, CorrectionView, Counts, ListView, Mention, ThreadView
+from threadstore.views.thread import Thread
+from threadstore.views.types import CommentView, CorrectionView, Counts, ListView, Mention, ThreadView
 
 __all__ = ["KINDS", "MAX_FRONT", "Front", "Question", "ask", "find", "fingerprint", "keep", "pack", "question", "unpack"]
 

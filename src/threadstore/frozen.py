@@ -21,7 +21,7 @@ import msgspec
 
 from threadstore.columns import Columns, Table
 from threadstore.dense_orders import Shelves
-from threadstore.policy import Rules
+from threadstore.model.policy import Rules
 from threadstore.snapshots import FINGERPRINT, check_ends, digest_of, sealed, unsealed
 
 __all__ = ["Frozen", "fingerprint", "freeze", "thaw"]

@@ -30,7 +30,7 @@ from struct import Struct, unpack
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from threadstore.events import (
+from threadstore.model.events import (
     ROLES,
     SUPPORT,
     CommentEdited,
@@ -40,7 +40,7 @@ from threadstore.events import (
     ReactionWithdrawn,
     Role,
 )
-from threadstore.ids import NIL, all_to_bytes, from_bytes, to_bytes
+from threadstore.model.ids import NIL, all_to_bytes, from_bytes, to_bytes
 
 __all__ = [
     "EDIT",

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from threading import Lock, RLock
 from typing import Final
 
-from threadstore.commits import Commit
 from threadstore.dense import DenseThread
 from threadstore.fronts import Front
+from threadstore.store.commits import Commit
 from threadstore.summaries import Digest
 
 __all__ = ["Hot", "HotThreads"]

@@ -19,11 +19,11 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode
 from threadstore.errors import DataError
-from threadstore.events import REGISTERS
-from threadstore.ids import NIL, is_id
-from threadstore.thread import Thread
+from threadstore.model.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode
+from threadstore.model.events import REGISTERS
+from threadstore.model.ids import NIL, is_id
+from threadstore.views.thread import Thread
 
 __all__ = ["FINGERPRINT", "SEAL", "check_ends", "digest_of", "restore", "seal", "sealed", "snapshot", "unsealed"]
 

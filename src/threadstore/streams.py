@@ -7,11 +7,11 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
-from threadstore.codec import glance, glances
 from threadstore.errors import DataError
-from threadstore.events import Event
 from threadstore.heads import Heads
-from threadstore.logs.protocol import EventLog
+from threadstore.log.protocol import EventLog
+from threadstore.model.codec import glance, glances
+from threadstore.model.events import Event
 
 __all__ = ["StreamOf"]
 

@@ -21,15 +21,15 @@ from typing import Final
 import msgspec
 from msgspec.structs import astuple
 
-from threadstore.events import CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn, ThreadDescribed
-from threadstore.ids import from_bytes, to_bytes
-from threadstore.lens import Outlined
-from threadstore.moderation import waits_since
-from threadstore.outline import Outline
-from threadstore.policy import Rules
+from threadstore.model.events import CommentPosted, Event, PersonErased, ReactionGiven, ReactionWithdrawn, ThreadDescribed
+from threadstore.model.ids import from_bytes, to_bytes
+from threadstore.model.outline import Outline
+from threadstore.model.policy import Rules
+from threadstore.model.status import description, is_absorbed
 from threadstore.snapshots import FINGERPRINT, digest_of
-from threadstore.standing import description, is_absorbed
-from threadstore.viewmodel import CONCEALMENTS, Concealment, Counts
+from threadstore.views.lens import Outlined
+from threadstore.views.queue import waits_since
+from threadstore.views.types import CONCEALMENTS, Concealment, Counts
 
 __all__ = ["Digest", "Line", "Summed", "fingerprint", "line_of", "older_lines", "read_summary"]
 

@@ -33,10 +33,10 @@ from threadstore import (
     ThreadStoreError,
     ThreadView,
 )
-from threadstore import commands as c
+from threadstore.model import commands as c
 
 
-def screen(command: c.Command, thread: Thread) -> threadstore.policy.Verdict:
+def screen(command: c.Command, thread: Thread) -> threadstore.model.policy.Verdict:
     """Judge a text by all that is known of the thread."""
     return "hold" if isinstance(command, c.Post) and thread.counts().total > 100 else "accept"
 

@@ -13,7 +13,7 @@ from generator import CHAIN, HUB, REAL, Growth, Thread, disordered, many_threads
 
 import threadstore
 from threadstore import CommentDeleted, CommentEdited, CommentPosted, CommentRemoved, Event, ReactionGiven, ReactionWithdrawn
-from threadstore.ids import time_of
+from threadstore.model.ids import time_of
 
 TRACES = Path(__file__).parents[3] / "shared" / "data" / "traces"
 

@@ -17,7 +17,7 @@ from harness import OURS, Figure, Row, Task, amount, interleaved
 from targets import TARGETS
 
 import threadstore
-from threadstore.ranking import ORDERS
+from threadstore.model.ranking import ORDERS
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from threadstore import events as e
-from threadstore.codec import encode
-from threadstore.ids import make_id, to_bytes
+from threadstore.model import events as e
+from threadstore.model.codec import encode
+from threadstore.model.ids import make_id, to_bytes
 
 V1 = Path(__file__).parent / "v1"
 

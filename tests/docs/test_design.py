@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import threadstore
-from threadstore.events import REGISTERS, UnknownEvent
+from threadstore.model.events import REGISTERS, UnknownEvent
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(threadstore.__file__).parent

@@ -94,5 +94,5 @@ def test_doctests(name: str):
 
 def test_there_are_doctests():
     """The front page of the package and some of its modules show examples, so the test above does not pass vacuously."""
-    for name in ("threadstore", "threadstore.ids", "threadstore.corrections", "threadstore.ranking"):
+    for name in ("threadstore", "threadstore.model.ids", "threadstore.model.corrections", "threadstore.model.ranking"):
         assert doctest.testmod(importlib.import_module(name)).attempted > 0

@@ -18,19 +18,19 @@ from unicodedata import category
 
 import msgspec
 
-from threadstore import codec, cursors, frozen, snapshots
-from threadstore.commands import AnyCommand, Command
-from threadstore.corrections import Article, anchor, quote_of
-from threadstore.decide import decide
+from threadstore import frozen, snapshots
+from threadstore.decide.decide import decide
 from threadstore.dense import DenseThread
 from threadstore.errors import CommentNotFound, DataError, InvalidCursor, Rejected, StoreError
-from threadstore.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
-from threadstore.ids import NIL, make_id
-from threadstore.logs.memory import MemoryLog
-from threadstore.mentions import Names
-from threadstore.pages import _shape
-from threadstore.policy import Policy
-from threadstore.ranking import ORDERS
+from threadstore.log.memory import MemoryLog
+from threadstore.model import codec
+from threadstore.model.commands import AnyCommand, Command
+from threadstore.model.corrections import Article, anchor, quote_of
+from threadstore.model.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
+from threadstore.model.ids import NIL, make_id
+from threadstore.model.mentions import Names
+from threadstore.model.policy import Policy
+from threadstore.model.ranking import ORDERS
 from threadstore.streams import StreamOf
 from threadstore.testing.given import (
     MODERATOR,
@@ -46,7 +46,9 @@ from threadstore.testing.given import (
     suggested,
 )
 from threadstore.testing.histories import history
-from threadstore.thread import Thread, fold
+from threadstore.views import cursors
+from threadstore.views.pages import _shape
+from threadstore.views.thread import Thread, fold
 
 T = TypeVar("T")
 

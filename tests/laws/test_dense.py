@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from threadstore import Policy, fold
-from threadstore.codec import encode, glance
 from threadstore.dense import DenseThread
-from threadstore.events import (
+from threadstore.heads import Heads, head
+from threadstore.model.codec import encode, glance
+from threadstore.model.events import (
     Actor,
     CommentDeleted,
     CommentEdited,
@@ -25,13 +26,12 @@ from threadstore.events import (
     ReactionGiven,
     ReactionWithdrawn,
 )
-from threadstore.heads import Heads, head
-from threadstore.ids import make_id, time_of
-from threadstore.ranking import ORDERS
+from threadstore.model.ids import make_id, time_of
+from threadstore.model.ranking import ORDERS
 from threadstore.testing.histories import EPOCH, random_history
 from threadstore.testing.laws import readers_of
 from threadstore.testing.strategies import POLICIES
-from threadstore.thread import Thread
+from threadstore.views.thread import Thread
 
 
 class Told:

@@ -7,7 +7,7 @@ import pytest
 from threadstore.testing.examples import EXAMPLES
 from threadstore.testing.laws import LAWS, Case, ThreadReading
 from threadstore.testing.prove import universe_is_one
-from threadstore.thread import fold
+from threadstore.views.thread import fold
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)

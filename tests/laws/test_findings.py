@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from threadstore.events import UnknownEvent
+from threadstore.model.events import UnknownEvent
 from threadstore.snapshots import restore
 from threadstore.testing import laws, prove
 from threadstore.testing.given import THREAD, id_of, posted, reacted
 from threadstore.testing.laws import Case
-from threadstore.thread import fold
+from threadstore.views.thread import fold
 
 STORY = (posted(1), posted(2, to=1), reacted(3, 1))
 

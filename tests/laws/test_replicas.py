@@ -34,8 +34,8 @@ from threadstore import (
     ThreadStore,
     fold,
 )
-from threadstore.events import is_redacted
-from threadstore.standing import erasure_of
+from threadstore.model.events import is_redacted
+from threadstore.model.status import erasure_of
 from threadstore.testing.laws import ThreadReading
 from threadstore.testing.places import Place, Wall
 from threadstore.testing.reading import Reading

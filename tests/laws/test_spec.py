@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from threadstore.errors import CommentNotFound
-from threadstore.events import Actor, CommentPosted, redact
-from threadstore.ids import NIL, time_of
-from threadstore.ranking import ORDERS, Order
+from threadstore.model.events import Actor, CommentPosted, redact
+from threadstore.model.ids import NIL, time_of
+from threadstore.model.ranking import ORDERS, Order
 from threadstore.testing.examples import EXAMPLES
 from threadstore.testing.given import (
     BOB,
@@ -31,7 +31,7 @@ from threadstore.testing.histories import random_history
 from threadstore.testing.reading import Example, Look
 from threadstore.testing.spec import Spec, find_mentions
 from threadstore.testing.strategies import POLICIES, READERS, Shuffle
-from threadstore.viewmodel import Counts
+from threadstore.views.types import Counts
 
 SEEDS = range(60)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.codec import decode, encode
-from threadstore.events import REGISTERS, Actor, CommentPosted, Event, UnknownEvent, redact, same_fact
-from threadstore.ids import time_of
-from threadstore.policy import Policy
+from threadstore.model.codec import decode, encode
+from threadstore.model.events import REGISTERS, Actor, CommentPosted, Event, UnknownEvent, redact, same_fact
+from threadstore.model.ids import time_of
+from threadstore.model.policy import Policy
 from threadstore.testing.given import EPOCH, THREAD
 from threadstore.testing.histories import (
     ACTORS,

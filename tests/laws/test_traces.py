@@ -23,8 +23,8 @@ from msgspec.structs import replace
 
 import threadstore
 from threadstore import CommentPosted, CommentView, Counts, Event, Thread, fold
-from threadstore.codec import decode, encode
-from threadstore.ids import NIL
+from threadstore.model.codec import decode, encode
+from threadstore.model.ids import NIL
 from threadstore.testing.traces import TRACE_POLICY, events_of, read_trace
 
 TRACES = Path(os.environ.get("THREADSTORE_TRACES") or Path(__file__).parents[3] / "shared" / "data" / "traces")

@@ -7,7 +7,7 @@ from math import comb, factorial
 
 import pytest
 
-from threadstore.events import REGISTERS, Actor, Event, UnknownEvent
+from threadstore.model.events import REGISTERS, Actor, Event, UnknownEvent
 from threadstore.testing.given import ANN, MODERATOR, THREAD, posted, removed
 from threadstore.testing.spec import Spec
 from threadstore.testing.universe import STORIES, UNIVERSE, cuts, orders, subsets

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import EventLog
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import EventLog
+from threadstore.log.sqlite import SqliteLog
 
 
 class Kind:

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadstore.errors import StoreError
-from threadstore.events import Actor, CommentEdited, CommentPosted, Erasure, Event, redact
-from threadstore.ids import make_id
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import ANY, NONE, EventLog, Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import ANY, NONE, EventLog, Revision, Snapshot
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import Actor, CommentEdited, CommentPosted, Erasure, Event, redact
+from threadstore.model.ids import make_id
 
 Step = Callable[[EventLog], Any]
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, CorruptRecord, WrongRevision
-from threadstore.events import Actor, CommentEdited, CommentPosted, CommentReported, Erasure, Event, ThreadDescribed
-from threadstore.ids import make_id
-from threadstore.logs.batch import END, Erasures, check_expected, check_limit, check_place, check_same
-from threadstore.logs.protocol import ANY, NONE, Position, Record, Revision
+from threadstore.log.batch import END, Erasures, check_expected, check_limit, check_place, check_same
+from threadstore.log.protocol import ANY, NONE, Position, Record, Revision
+from threadstore.model.codec import decode, encode
+from threadstore.model.events import Actor, CommentEdited, CommentPosted, CommentReported, Erasure, Event, ThreadDescribed
+from threadstore.model.ids import make_id
 
 
 def number(value: int) -> str:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from threadstore.codec import encode
 from threadstore.errors import ConflictingEvent, StoreClosed, StoreError, StoreUnavailable
-from threadstore.events import Erasure, Event, UnknownEvent, redact
 from threadstore.heads import Heads, head
-from threadstore.logs.batch import check_expected
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import ANY, Append, Appended, EventLog, Record, Revision, Snapshot
+from threadstore.log.batch import check_expected
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import ANY, Append, Appended, EventLog, Record, Revision, Snapshot
+from threadstore.model.codec import encode
+from threadstore.model.events import Erasure, Event, UnknownEvent, redact
 from threadstore.testing import contract
 from threadstore.testing.contract import CHECKS, Check, check_event_log
 

@@ -17,11 +17,11 @@ from threading import Condition, Semaphore
 import pytest
 
 from threadstore.errors import StoreClosed, StoreUnavailable
-from threadstore.events import CommentPosted, Erasure
-from threadstore.ids import make_id
-from threadstore.logs import _sqlite_database as databases
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log import _connections as databases
+from threadstore.log.memory import MemoryLog
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.ids import make_id
 
 Open = Callable[..., SqliteLog]
 

@@ -12,10 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from threadstore.errors import StoreUnavailable
-from threadstore.events import Actor, CommentPosted, Event, ReactionGiven
-from threadstore.ids import make_id
-from threadstore.logs import _sqlite_acts as acts
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log import _sqlite_acts as acts
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import Actor, CommentPosted, Event, ReactionGiven
+from threadstore.model.ids import make_id
 
 Open = Callable[..., SqliteLog]
 

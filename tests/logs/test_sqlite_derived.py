@@ -12,11 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from threadstore.errors import StoreFull
-from threadstore.events import Erasure
-from threadstore.logs import _sqlite_derived as derived
-from threadstore.logs._sqlite_database import Database
-from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log import _sqlite_derived as derived
+from threadstore.log._connections import Database
+from threadstore.log.protocol import Revision, Snapshot
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import Erasure
 from threadstore.testing.given import THREAD, posted
 
 Open = Callable[..., SqliteLog]

@@ -12,14 +12,14 @@ from random import Random
 
 import pytest
 
-from threadstore.codec import encode
 from threadstore.errors import CorruptRecord
-from threadstore.events import Actor, CommentErased, CommentPosted, CommentReported, Erasure, is_redacted, redact
-from threadstore.ids import make_id
-from threadstore.logs import _sqlite_database
-from threadstore.logs._sqlite_schema import event_checksum, filled, seed, unfilled
-from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log import _connections as _sqlite_database
+from threadstore.log._schema import event_checksum, filled, seed, unfilled
+from threadstore.log.protocol import Revision, Snapshot
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.codec import encode
+from threadstore.model.events import Actor, CommentErased, CommentPosted, CommentReported, Erasure, is_redacted, redact
+from threadstore.model.ids import make_id
 
 Open = Callable[..., SqliteLog]
 ANN = Actor("u-ann", "Ann Lee-Secret")
@@ -135,7 +135,7 @@ def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, monkeypatch: pyte
     With rows that shrink, `secure_delete` leaves copies of moved neighbours in the slack of pages, in about one history of 500.
     """
     random = Random(seed)
-    monkeypatch.setattr("threadstore.logs._sqlite_derived.PART", random.choice([500, 4_000, 100_000]))
+    monkeypatch.setattr("threadstore.log._sqlite_derived.PART", random.choice([500, 4_000, 100_000]))
     log = opened()
     least, most = random.choice([(1, 40), (30, 140), (60, 200), (100, 390), (1, 400)])
     live: set[int] = set()

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from threadstore.errors import CorruptRecord, StoreFull, StoreUnavailable
-from threadstore.events import CommentErased, CommentPosted, Erasure, Event
-from threadstore.ids import make_id
-from threadstore.logs._sqlite_database import Database
-from threadstore.logs.protocol import Appended, Record, Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log._connections import Database
+from threadstore.log.protocol import Appended, Record, Revision, Snapshot
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import CommentErased, CommentPosted, Erasure, Event
+from threadstore.model.ids import make_id
 
 
 def post(number: int, body: str = "words") -> CommentPosted:
@@ -223,9 +223,9 @@ def test_a_full_device_does_no_harm(tmp_path: Path):
     code = """
 import resource, signal, sys
 from threadstore.errors import StoreError
-from threadstore.events import CommentPosted
-from threadstore.ids import make_id
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.model.events import CommentPosted
+from threadstore.model.ids import make_id
+from threadstore.log.sqlite import SqliteLog
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 log = SqliteLog.open(sys.argv[1])
@@ -275,9 +275,9 @@ def test_a_reader_does_not_make_a_writer_fail(log: Log):
 
 VICTIM = """
 import sys
-from threadstore.events import CommentPosted
-from threadstore.ids import make_id
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.model.events import CommentPosted
+from threadstore.model.ids import make_id
+from threadstore.log.sqlite import SqliteLog
 
 log = SqliteLog.open(sys.argv[1], durability=sys.argv[2])
 for start in range(1, 1_000_000, 10):

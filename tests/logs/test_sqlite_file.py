@@ -18,11 +18,11 @@ import pytest
 from msgspec.structs import replace
 
 from threadstore.errors import ConflictingEvent, CorruptRecord, StoreClosed, StoreUnavailable, UnsupportedSchema
-from threadstore.events import CommentPosted, Erasure
-from threadstore.ids import make_id, to_bytes
-from threadstore.logs._sqlite_database import Database
-from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog, _in_order, _records, _records_of
+from threadstore.log._connections import Database
+from threadstore.log.protocol import Revision, Snapshot
+from threadstore.log.sqlite import SqliteLog, _in_order, _records, _records_of
+from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.ids import make_id, to_bytes
 
 Open = Callable[..., SqliteLog]
 
@@ -314,7 +314,7 @@ UNPRIVILEGED = """
 import os, sys
 from pathlib import Path
 from threadstore.errors import StoreUnavailable
-from threadstore.logs.sqlite import SqliteLog, _in_order, _records, _records_of
+from threadstore.log.sqlite import SqliteLog, _in_order, _records, _records_of
 
 Path("/").as_uri()  # loads its modules while this process may still read them
 if os.geteuid() == 0:
@@ -650,9 +650,9 @@ def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, opened: Open):
 WRITER = """
 import sys
 from contextlib import closing
-from threadstore.events import CommentPosted
-from threadstore.ids import make_id
-from threadstore.logs.sqlite import SqliteLog, _in_order, _records, _records_of
+from threadstore.model.events import CommentPosted
+from threadstore.model.ids import make_id
+from threadstore.log.sqlite import SqliteLog, _in_order, _records, _records_of
 
 path, start, count, thread = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 with closing(SqliteLog.open(path, durability="off")) as log:
@@ -710,7 +710,7 @@ def test_heads_that_are_told_twice_are_read_anew(tmp_path: Path, opened: Open, m
     log = opened(tmp_path / "one.db")
     log.append("t", posts(1, 2, 3))
     told = log.heads("t")
-    monkeypatch.setattr("threadstore.logs.sqlite.has_repeats", lambda rows: True)
+    monkeypatch.setattr("threadstore.log.sqlite.has_repeats", lambda rows: True)
     again = log.heads("t")
     assert (list(again.revisions), again.heads) == (list(told.revisions), told.heads) == ([1, 2, 3], told.heads)
 
@@ -735,7 +735,7 @@ def test_many_that_are_known_in_part_are_stored_in_part(opened: Open, known: Ite
 @pytest.mark.parametrize("missing", [[2], [3, 4], [1, 2], [5, 6], [3], [1, 2, 3, 4, 5, 6]])
 def test_heads_are_told_of_what_is_there(missing: list[int], tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch):
     """Whether the end of a run is gone, a whole run, or what is in the midst of one."""
-    monkeypatch.setattr("threadstore.logs.sqlite._RUN", 2)
+    monkeypatch.setattr("threadstore.log.sqlite._RUN", 2)
     log = opened(tmp_path / "one.db")
     log.append("t", posts(1, 2, 3, 4, 5, 6))
     every = log.heads("t").heads

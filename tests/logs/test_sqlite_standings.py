@@ -11,15 +11,15 @@ from random import Random
 import pytest
 
 from threadstore.errors import ConflictingEvent, StoreUnavailable
-from threadstore.events import CommentPosted, Erasure
-from threadstore.ids import make_id
-from threadstore.logs import _sqlite_database as databases
-from threadstore.logs import _sqlite_standings as standings
-from threadstore.logs._sqlite_database import Database
-from threadstore.logs._sqlite_standings import Standing, Standings
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Append, Revision, Summary
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log import _connections as databases
+from threadstore.log import _sqlite_standings as standings
+from threadstore.log._connections import Database
+from threadstore.log._sqlite_standings import Standing, Standings
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Append, Revision, Summary
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.ids import make_id
 
 Open = Callable[..., SqliteLog]
 

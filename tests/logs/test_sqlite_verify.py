@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from threadstore.codec import encode
 from threadstore.errors import StoreUnavailable
-from threadstore.events import Actor, CommentPosted, Erasure
-from threadstore.ids import make_id, to_bytes
-from threadstore.logs._sqlite_schema import checksum, event_checksum, seed
-from threadstore.logs._sqlite_verify import verify
-from threadstore.logs.protocol import Damage, Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log._schema import checksum, event_checksum, seed
+from threadstore.log._verify import verify
+from threadstore.log.protocol import Damage, Revision, Snapshot
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.codec import encode
+from threadstore.model.events import Actor, CommentPosted, Erasure
+from threadstore.model.ids import make_id, to_bytes
 
 Open = Callable[..., SqliteLog]
 
@@ -34,7 +34,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Co
         log.append("t", [post(1), post(2), post(3)])
         log.append("u", [post(4, "u")])
         log.redact("t", [Erasure(comment=make_id(2, 0, 0)), Erasure(person="u-bob", before=make_id(3, 0, 0))])
-        monkeypatch.setattr("threadstore.logs._sqlite_derived.PART", 2)
+        monkeypatch.setattr("threadstore.log._sqlite_derived.PART", 2)
         log.store_snapshot("u", Snapshot("fold", Revision(1), b"state"))
         log.store_front("u", Snapshot("page", Revision(1), b"words"))
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as connection:

@@ -34,10 +34,11 @@ from child_writer import MODERATOR, QUIET, SCENARIO, Job, write
 
 import threadstore
 from threadstore import Policy, frozen
-from threadstore import commands as c
-from threadstore.codec import decode
 from threadstore.errors import Rejected
-from threadstore.events import (
+from threadstore.log.protocol import Record
+from threadstore.model import commands as c
+from threadstore.model.codec import decode
+from threadstore.model.events import (
     CommentErased,
     CommentPosted,
     CorrectionSuggested,
@@ -47,9 +48,8 @@ from threadstore.events import (
     is_redacted,
     same_fact,
 )
-from threadstore.logs.protocol import Record
-from threadstore.store import ThreadStore
-from threadstore.thread import fold
+from threadstore.store.store import ThreadStore
+from threadstore.views.thread import fold
 
 #: What stores with the default policy keep.
 FROZEN = frozen.fingerprint(Policy().rules)

@@ -22,9 +22,9 @@ from typing import Any
 import threadstore
 from threadstore import Actor, ThreadStore
 from threadstore.errors import ThreadStoreError
-from threadstore.events import CommentPosted, TextQuote
-from threadstore.ids import make_id
-from threadstore.logs.protocol import Append, Revision, Snapshot, Summary
+from threadstore.log.protocol import Append, Revision, Snapshot, Summary
+from threadstore.model.events import CommentPosted, TextQuote
+from threadstore.model.ids import make_id
 
 ANN = Actor("u-ann", "Ann Lee")
 SOME = make_id(1_700_000_000_000, 0, 1)

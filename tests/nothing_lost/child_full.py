@@ -19,7 +19,7 @@ from pathlib import Path
 import threadstore
 from threadstore import Actor, ThreadStore
 from threadstore.errors import StoreError
-from threadstore.ids import make_id
+from threadstore.model.ids import make_id
 
 MODERATOR = Actor("m", "", "moderator")
 NOW = 1_700_000_000_000

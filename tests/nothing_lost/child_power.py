@@ -28,7 +28,7 @@ from child_disk import Step, die, states_after_power_loss
 from child_writer import SCENARIO, Job, Writer, write
 
 import threadstore
-from threadstore.logs.protocol import Record
+from threadstore.log.protocol import Record
 
 
 class Power:

@@ -23,9 +23,9 @@ import msgspec
 import threadstore
 from threadstore import Actor, ThreadStore
 from threadstore.errors import Rejected, WrongRevision
-from threadstore.events import CommentPosted
-from threadstore.ids import id_for, make_id
-from threadstore.logs.protocol import Revision
+from threadstore.log.protocol import Revision
+from threadstore.model.events import CommentPosted
+from threadstore.model.ids import id_for, make_id
 
 THREADS = ("front", "front", "front", "side", "quiet")
 CONTEST = "contest"

@@ -28,15 +28,24 @@ from typing import Any, NamedTuple
 import msgspec
 from child_disk import Disk, Fault, die
 
-from threadstore import commands as c
-from threadstore.codec import encode
 from threadstore.errors import Rejected
-from threadstore.events import Actor, CommentDeleted, CommentErased, CommentPosted, Event, PersonErased, ReactionGiven, TextQuote
-from threadstore.ids import NIL, HybridClock, make_id, time_of
-from threadstore.logs._sqlite_database import Database
-from threadstore.logs.protocol import Appended
-from threadstore.logs.sqlite import DURABILITY, SqliteLog
-from threadstore.store import ThreadStore
+from threadstore.log._connections import Database
+from threadstore.log.protocol import Appended
+from threadstore.log.sqlite import DURABILITY, SqliteLog
+from threadstore.model import commands as c
+from threadstore.model.codec import encode
+from threadstore.model.events import (
+    Actor,
+    CommentDeleted,
+    CommentErased,
+    CommentPosted,
+    Event,
+    PersonErased,
+    ReactionGiven,
+    TextQuote,
+)
+from threadstore.model.ids import NIL, HybridClock, make_id, time_of
+from threadstore.store.store import ThreadStore
 from threadstore.testing.places import keep_frozen
 
 EPOCH = 1_700_000_000_000

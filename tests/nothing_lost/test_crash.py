@@ -98,7 +98,7 @@ class Mutant(NamedTuple):
     what: str | dict[str, Any]
 
 
-DATABASE, LOG = "logs/_sqlite_database.py", "logs/sqlite.py"
+DATABASE, LOG = "log/_connections.py", "log/sqlite.py"
 
 MUTANTS = (
     Mutant(
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         "nobody sees the erasure of a killed process through",
-        "store.py",
+        "store/store.py",
         "if isinstance(command, c.Erase | c.ErasePerson):",
         "if False:",
         {"way": "beside", "kills": EVERY, "upto": 60},

@@ -21,8 +21,8 @@ import pytest
 
 import threadstore
 from threadstore import Actor, Event, Policy, ThreadStore, ThreadStoreError, fold
-from threadstore.events import Erasure
-from threadstore.ids import make_id
+from threadstore.model.events import Erasure
+from threadstore.model.ids import make_id
 from threadstore.testing.places import keep_front, keep_frozen
 
 ANN, BOB, MOD = Actor("u-ann", "Ann Lee"), Actor("u-bob", "Bob Park"), Actor("u-mod", "Mo", "moderator")
@@ -32,13 +32,13 @@ EPOCH = 1_700_000_000_000
 MUTANTS = {
     "a row is believed without its checksum": (
         "test_each_column",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         "    mark = seed(thread.encode())\n    for position, revision, crc, data in rows:\n        if is_sound(",
         "    mark = seed(thread.encode())\n    for position, revision, crc, data in rows:\n        if True or is_sound(",
     ),
     "verify does not look at checksums": (
         "test_each_column",
-        "logs/_sqlite_verify.py",
+        "log/_verify.py",
         "    if not is_sound(seed(key), position, revision, data, crc):",
         "    if False:",
     ),
@@ -50,31 +50,31 @@ MUTANTS = {
     ),
     "nobody is told that something is missing": (
         "test_each_column",
-        "pages.py",
+        "views/pages.py",
         "        unreadable=thread.unreadable,\n",
         "        unreadable=0,\n",
     ),
     "nobody misses the end of a thread": (
         "test_each_column",
-        "store.py",
+        "store/store.py",
         "            thread.miss(told)",
         "            pass",
     ),
     "a damaged counter gives a revision again": (
         "test_a_counter_that_was_set_back",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         "(SELECT max(e.revision) FROM events AS e WHERE e.thread = t.id)",
         "0",
     ),
     "one damaged page costs the thread": (
         "test_a_ruined_page",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         "                    ranges += [(middle, upto), (after, middle)]\n",
         "                    pass\n",
     ),
     "a summary hides what is missing": (
         "test_damage_is_not_kept",
-        "store.py",
+        "store/store.py",
         "            if revision and not thread.unreadable:",
         "            if revision:",
     ),

@@ -29,7 +29,7 @@ import pytest
 import threadstore
 from threadstore import ThreadStore
 from threadstore.errors import CorruptRecord, StoreUnavailable, ThreadStoreError, UnsupportedSchema
-from threadstore.logs import sqlite as sqlite_log
+from threadstore.log import sqlite as sqlite_log
 
 FoundBy = Callable[..., dict[str, Any]]
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, limits and modes are POSIX's")
@@ -403,7 +403,7 @@ class Mutant(NamedTuple):
     what: str | dict[str, Any]
 
 
-DATABASE = "logs/_sqlite_database.py"
+DATABASE = "log/_connections.py"
 
 MUTANTS = (
     Mutant(
@@ -427,7 +427,7 @@ MUTANTS = (
     ),
     Mutant(
         "an erasure that failed amid is not seen through",
-        "store.py",
+        "store/store.py",
         "if isinstance(command, c.Erase | c.ErasePerson):",
         "if False:",
         {"how": "failed", "faults": 400},
@@ -441,14 +441,14 @@ MUTANTS = (
     ),
     Mutant(
         "it looks at no file before it makes a store of it",
-        "logs/_sqlite_schema.py",
+        "log/_schema.py",
         "if application or not content <= _content():",
         "if application:",
         "test_disk.py::test_what_is_something_else_is_not_touched",
     ),
     Mutant(
         "it takes a newer schema for its own",
-        "logs/_sqlite_schema.py",
+        "log/_schema.py",
         "if version > VERSION:",
         "if False:",
         "test_disk.py::test_what_is_something_else_is_not_touched",

@@ -22,7 +22,7 @@ import pytest
 import threadstore
 from threadstore import Actor, CommentView, StoredThread, TextQuote, ThreadStore, fold
 from threadstore.heads import name_hash
-from threadstore.ids import make_id
+from threadstore.model.ids import make_id
 from threadstore.testing.places import keep_front, keep_frozen
 
 EPOCH = 1_700_000_000_000
@@ -32,37 +32,37 @@ THREADS = ("2023/05/03/drones", "2023/05/04/ships", "2023/05/05/trains")
 MUTANTS = {
     "deleted bytes are left where they were": (
         "test_a_history[0]",
-        "logs/_sqlite_database.py",
+        "log/_connections.py",
         '"PRAGMA secure_delete = ON",',
         '"PRAGMA secure_delete = OFF",',
     ),
     "the WAL is not cut": (
         "test_a_comment",
-        "logs/_sqlite_database.py",
+        "log/_connections.py",
         "                raise\n            self._scrub()\n",
         "                raise\n",
     ),
     "snapshots are kept": (
         "test_a_history[0]",
-        "logs/_sqlite_derived.py",
+        "log/_sqlite_derived.py",
         '("DELETE FROM snapshots WHERE thread = ?", ',
         "(",
     ),
     "fronts are kept": (
         "test_a_history[0]",
-        "logs/_sqlite_derived.py",
+        "log/_sqlite_derived.py",
         ", _DROP_FRONTS)",
         ")",
     ),
     "what arrives later is stored with its words": (
         "test_an_older_backup",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         "            new = [redact(event) if _is_absorbed(writer, event) else event for event in new]\n",
         "            pass\n",
     ),
     "a person is forgotten in the first thread alone": (
         "test_a_person",
-        "store.py",
+        "store/store.py",
         "by=actor_of(by), person=actor_id)) for key in keys)",
         "by=actor_of(by), person=actor_id)) for key in list(keys)[:1])",
     ),

@@ -24,12 +24,12 @@ import pytest
 import threadstore
 from threadstore import ThreadStore
 from threadstore.errors import StoreClosed, StoreUnavailable
-from threadstore.events import CommentPosted, Erasure
-from threadstore.ids import make_id
-from threadstore.logs import _sqlite_database
-from threadstore.logs.protocol import EventLog
-from threadstore.logs.sqlite import SqliteLog
-from threadstore.stored import StoredThread
+from threadstore.log import _connections as _sqlite_database
+from threadstore.log.protocol import EventLog
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.ids import make_id
+from threadstore.store.thread import StoredThread
 
 HERE = Path(__file__).resolve().parent
 POSTS = 10

@@ -16,8 +16,8 @@ import pytest
 
 import threadstore
 from threadstore import Actor, CommentNotFound, InvalidCursor, Policy, Rejected, StoreError, TextQuote, ThreadStore, fold
-from threadstore.ids import NIL
-from threadstore.ranking import ORDERS
+from threadstore.model.ids import NIL
+from threadstore.model.ranking import ORDERS
 from threadstore.testing.given import ANN, BOB, MODERATOR, THREAD, held, id_of, moment, posted, reported, suggested
 
 pytestmark = pytest.mark.usefixtures("guard")

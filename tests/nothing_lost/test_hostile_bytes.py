@@ -29,14 +29,14 @@ from msgspec.structs import replace
 
 import threadstore
 from threadstore import CommentPosted, CorruptRecord, Event, Policy, UnknownEvent, fold
-from threadstore.codec import decode, encode
 from threadstore.dense import DenseThread
 from threadstore.errors import DataError, InvalidCursor
 from threadstore.frozen import thaw
-from threadstore.ids import make_id
-from threadstore.logs._sqlite_schema import event_checksum
-from threadstore.logs._sqlite_schema import seed as checksum_seed
-from threadstore.logs.memory import MemoryLog
+from threadstore.log._schema import event_checksum
+from threadstore.log._schema import seed as checksum_seed
+from threadstore.log.memory import MemoryLog
+from threadstore.model.codec import decode, encode
+from threadstore.model.ids import make_id
 from threadstore.snapshots import SEAL, restore, seal, snapshot
 from threadstore.streams import StreamOf
 from threadstore.testing.given import ANN, BOB, EPOCH, MODERATOR, THREAD, held, id_of, posted, reacted

@@ -21,10 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import threadstore
-from threadstore import Actor, CommentPosted, Policy, TextQuote, ThreadStore, ThreadView, fold, mentions
-from threadstore.codec import encode
-from threadstore.events import MAX_BODY, MAX_NAME
-from threadstore.mentions import Names
+from threadstore import Actor, CommentPosted, Policy, TextQuote, ThreadStore, ThreadView, fold
+from threadstore.model import mentions
+from threadstore.model.codec import encode
+from threadstore.model.events import MAX_BODY, MAX_NAME
+from threadstore.model.mentions import Names
 from threadstore.testing.given import MODERATOR, THREAD, id_of, moment, posted
 
 pytestmark = pytest.mark.usefixtures("guard")

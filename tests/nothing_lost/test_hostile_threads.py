@@ -37,12 +37,11 @@ from threadstore import (
     UnknownEvent,
     fold,
 )
-from threadstore.codec import encode
-from threadstore.events import MAX_CANCELS, redact
-from threadstore.ids import MAX_MILLIS, NIL, id_for, make_id, time_of
-from threadstore.lens import MAX_ABOVE
-from threadstore.outline import Outline
-from threadstore.ranking import ORDERS
+from threadstore.model.codec import encode
+from threadstore.model.events import MAX_CANCELS, redact
+from threadstore.model.ids import MAX_MILLIS, NIL, id_for, make_id, time_of
+from threadstore.model.outline import Outline
+from threadstore.model.ranking import ORDERS
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -67,6 +66,7 @@ from threadstore.testing.given import (
     resolved,
     restored,
 )
+from threadstore.views.lens import MAX_ABOVE
 
 pytestmark = pytest.mark.usefixtures("guard")
 
@@ -205,7 +205,7 @@ def test_a_million_reactions(scale):
 
 def test_a_reaction_costs_the_same_on_a_crowded_comment(monkeypatch: pytest.MonkeyPatch):
     """A reaction looks at the actor's own reactions, not at those of others."""
-    from threadstore import outline
+    from threadstore.model import outline
 
     counter = Counter()
     effective = outline.effective_reaction
@@ -259,7 +259,7 @@ def test_what_a_report_costs_on_a_crowded_comment(monkeypatch: pytest.MonkeyPatc
     One more report looks at each open report a few times, and no more: the cost of n reports one by one grows with n², known
     and bounded.
     """
-    from threadstore import standing
+    from threadstore.model import status as standing
 
     looked = Counter()
     moderates = standing.marks_of
@@ -702,9 +702,9 @@ def test_crowds_of_threads(scale):
 
 def costs(policy: Policy, posts: int, by: Actor | None) -> int:
     """Return how many comments are looked at to decide one more post by somebody who has posted so often."""
-    from threadstore.commands import Post
-    from threadstore.decide import decide
-    from threadstore.questions import Question
+    from threadstore.decide.decide import decide
+    from threadstore.decide.questions import Question
+    from threadstore.model.commands import Post
 
     thread = fold([posted(n, f"b{n}", by=by, held=True) for n in range(1, posts + 1)])
     looked = Counter()

@@ -72,21 +72,21 @@ class Mutant(NamedTuple):
 MUTANTS = (
     Mutant(
         "full durability is normal",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         '"full": "FULL"',
         '"full": "NORMAL"',
         {"way": "lost", "losses": 300},
     ),
     Mutant(
         "normal durability is none",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         '"normal": "NORMAL"',
         '"normal": "OFF"',
         {"way": "lost", "losses": 300, "durability": "normal"},
     ),
     Mutant(
         "a batch is no transaction",
-        "logs/_sqlite_database.py",
+        "log/_connections.py",
         """\
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._check_in_place()
@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         "the WAL is not cut when the file is opened",
-        "logs/_sqlite_database.py",
+        "log/_connections.py",
         "        self.scrub_wait: int | None = 0\n",
         "        self.scrub_wait: int | None = None\n",
         {"way": "lost", "losses": 300},

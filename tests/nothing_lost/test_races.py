@@ -26,9 +26,9 @@ import pytest
 
 from threadstore import Actor, Thread, fold
 from threadstore.errors import Rejected
-from threadstore.events import CommentEdited, CommentPosted, ReactionGiven
-from threadstore.logs.protocol import Record
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log.protocol import Record
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import CommentEdited, CommentPosted, ReactionGiven
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "src" / "threadstore"
@@ -351,7 +351,7 @@ MUTANTS = (
         "positions are given before the transaction that writes",
         Race(2, 2, 1),
         "a subscriber saw position",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         {
             "            return Appended((), 0, self.revision(thread))\n": (
                 f"            return Appended((), 0, self.revision(thread))\n{_RESERVE}"
@@ -366,7 +366,7 @@ MUTANTS = (
         "a writer's transaction begins by reading",
         Race(2, 2, 1),
         "StoreUnavailable",
-        "logs/_sqlite_database.py",
+        "log/_connections.py",
         {
             'self._wake()\n            try:\n                self._writer.execute("BEGIN IMMEDIATE")': (
                 'self._wake()\n            try:\n                self._writer.execute("BEGIN")'
@@ -377,14 +377,14 @@ MUTANTS = (
         "nothing is expected",
         Race(2, 1, 30, rounds=100),
         "won against their expectation",
-        "logs/sqlite.py",
+        "log/sqlite.py",
         {"check_expected(thread, expected, standing.revision)": "pass"},
     ),
     Mutant(
         "a writer believes that nobody else has written",
         Race(2, 2, 1),
         "was not that of its first",
-        "store.py",
+        "store/store.py",
         {
             "            elif commit.answer.new == len(": "            elif True or commit.answer.new == len(",
         },
@@ -400,7 +400,7 @@ MUTANTS = (
         "a subscriber goes on from the end of the log",
         Race(2, 2, 1),
         "a subscriber saw position",
-        "store.py",
+        "store/store.py",
         {"                position = record.position\n": "                position = self.log.position()\n"},
     ),
 )

@@ -18,9 +18,9 @@ import pytest
 import threadstore
 from threadstore import SUPPORT, Actor, Policy, StoredThread, TextQuote, ThreadStore, fold
 from threadstore.errors import ClockSkew, MergeRefused
-from threadstore.ids import MAX_MILLIS, time_of
-from threadstore.logs.memory import MemoryLog
-from threadstore.viewmodel import CorrectionView
+from threadstore.log.memory import MemoryLog
+from threadstore.model.ids import MAX_MILLIS, time_of
+from threadstore.views.types import CorrectionView
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "threadstore"
 NOW = 1_700_000_000_000

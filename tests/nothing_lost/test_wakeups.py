@@ -20,12 +20,12 @@ import pytest
 
 import threadstore
 from threadstore import Actor, ThreadStore
-from threadstore import store as store_module
 from threadstore.errors import StoreClosed
-from threadstore.events import CommentPosted
-from threadstore.ids import make_id
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Position
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Position
+from threadstore.model.events import CommentPosted
+from threadstore.model.ids import make_id
+from threadstore.store import store as store_module
 
 ANN, MODERATOR = Actor("u-ann", "Ann Lee"), Actor("u-mod", "Mo", "moderator")
 #: Longer than any test: a subscriber that sleeps for so long was not woken.

@@ -81,7 +81,7 @@ def test_the_conversations_are_of_the_past(tmp_path: Path):
     from news_site.seed import seed
 
     import threadstore
-    from threadstore.ids import time_of
+    from threadstore.model.ids import time_of
 
     now = 1_777_800_000_000
     seed(tmp_path / "news.db", now)

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from threadstore import codec
-from threadstore import events as e
-from threadstore.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances
 from threadstore.errors import CorruptRecord, DataError, UnsupportedSchema, UpcastFailed
-from threadstore.ids import NIL, from_bytes, make_id, to_bytes
+from threadstore.model import codec
+from threadstore.model import events as e
+from threadstore.model.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances
+from threadstore.model.ids import NIL, from_bytes, make_id, to_bytes
 from threadstore.testing.given import id_of
 
 DATA = Path(__file__).parents[1] / "data"

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from threadstore import columns as module
 from threadstore import reactions
 from threadstore.columns import TOP, Columns
-from threadstore.events import Actor, CommentPosted, Event, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import Heads, head, name_hash, reaction_code
-from threadstore.ids import make_id
-from threadstore.policy import Policy
+from threadstore.model.events import Actor, CommentPosted, Event, ReactionGiven, ReactionWithdrawn
+from threadstore.model.ids import make_id
+from threadstore.model.policy import Policy
 from threadstore.testing.given import (
     ANN,
     BOB,

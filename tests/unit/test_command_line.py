@@ -11,14 +11,15 @@ import pytest
 
 import threadstore
 import threadstore.__main__
-from threadstore import Policy, frozen, verify
+from threadstore import Policy, frozen
 from threadstore.__main__ import main as look_after
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Revision, Snapshot
-from threadstore.store import ThreadStore
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Revision, Snapshot
+from threadstore.store import verify
+from threadstore.store.store import ThreadStore
+from threadstore.store.verify import verify_store
 from threadstore.testing import prove
-from threadstore.thread import fold
-from threadstore.verify import verify_store
+from threadstore.views.thread import fold
 
 RULES = Policy().rules
 
@@ -78,7 +79,7 @@ def test_a_snapshot_of_something_else_is_found():
 
 def test_a_snapshot_in_a_file_is_looked_at(file, capsys, monkeypatch):
     """The command looks into the snapshots that are made under the rules that hold if none are given."""
-    monkeypatch.setattr("threadstore.store.SNAPSHOT_FROM", 2)
+    monkeypatch.setattr("threadstore.store.store.SNAPSHOT_FROM", 2)
     with threadstore.open(file) as store:
         store.thread("a").view()
         kept = store.log.load_snapshot("a", frozen.fingerprint(RULES))

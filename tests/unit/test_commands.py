@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from threadstore import commands
-from threadstore.commands import (
+from threadstore.model import commands
+from threadstore.model.commands import (
     AnyCommand,
     Approve,
     ClearSpoiler,
@@ -38,7 +38,7 @@ from threadstore.commands import (
     Unpin,
     Unreact,
 )
-from threadstore.events import SUPPORT, Actor, TextQuote
+from threadstore.model.events import SUPPORT, Actor, TextQuote
 
 ANN = Actor("u-17", "Ann Lee")
 C1, E1 = "018bcfe5-6801-7000-8000-000000000001", "018bcfe5-6801-7000-8000-000000000002"

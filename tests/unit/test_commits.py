@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from threadstore import Actor, Policy, StoredThread, ThreadStore
-from threadstore.commits import Commit, Commits, Overtaken
 from threadstore.errors import ConflictingEvent, DuplicateComment, StoreFull, StoreUnavailable, ThreadStoreError
-from threadstore.events import CommentPosted
-from threadstore.events import Event as Fact
-from threadstore.ids import make_id
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Append, Appended, Revision
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Append, Appended, Revision
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import CommentPosted
+from threadstore.model.events import Event as Fact
+from threadstore.model.ids import make_id
+from threadstore.store.commits import Commit, Commits, Overtaken
 from threadstore.testing.given import THREAD
 
 ANN = Actor("u-ann", "Ann Lee")
@@ -343,7 +343,7 @@ def test_after_company_a_leader_waits_for_company(monkeypatch: pytest.MonkeyPatc
     log.open.set()
     commits = Commits(log)
     late: list[Append] = []
-    monkeypatch.setattr("threadstore.commits.time.sleep", lambda _: late and commits.add(late.pop(), None))
+    monkeypatch.setattr("threadstore.store.commits.time.sleep", lambda _: late and commits.add(late.pop(), None))
     for first, meanwhile in (("a", "b"), ("c", "d"), ("e", ""), ("f", "g")):
         commit = commits.add(Append(first, [posted(ord(first), first)]), None)
         late[:] = [Append(meanwhile, [posted(ord(meanwhile), meanwhile)])] if meanwhile else []

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from threadstore import Actor, StoredThread, ThreadStore
-from threadstore.events import CommentPosted, Event, ReactionGiven
-from threadstore.ids import make_id
-from threadstore.logs import protocol
-from threadstore.logs._sqlite_database import Database
-from threadstore.logs.sqlite import SqliteLog
-from threadstore.ranking import ORDERS
+from threadstore.log import protocol
+from threadstore.log._connections import Database
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import CommentPosted, Event, ReactionGiven
+from threadstore.model.ids import make_id
+from threadstore.model.ranking import ORDERS
 from threadstore.testing.places import Wall
 
 SMALL, LARGE = 1_200, 12_000

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from threadstore import cursors
-from threadstore.cursors import MAX_CURSOR, Mark, read_cursor, write_cursor
 from threadstore.errors import InvalidCursor
+from threadstore.views import cursors
+from threadstore.views.cursors import MAX_CURSOR, Mark, read_cursor, write_cursor
 
 THREAD = "2023/05/03/drones"
 LISTING = "view top"

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 from attrs import field, frozen
 
-from threadstore import commands as c
 from threadstore import errors
-from threadstore.decide import decide, is_same_request, resolve
-from threadstore.events import (
+from threadstore.decide.decide import decide, is_same_request, resolve
+from threadstore.decide.questions import SYSTEM
+from threadstore.model import commands as c
+from threadstore.model.events import (
     MAX_CANCELS,
     Actor,
     CommentApproved,
@@ -43,9 +44,8 @@ from threadstore.events import (
     ThreadUnlocked,
     redact,
 )
-from threadstore.ids import NIL, id_for, make_id, time_of
-from threadstore.policy import Policy
-from threadstore.questions import SYSTEM
+from threadstore.model.ids import NIL, id_for, make_id, time_of
+from threadstore.model.policy import Policy
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -79,7 +79,7 @@ from threadstore.testing.given import (
     unpinned,
     unreacted,
 )
-from threadstore.thread import Thread, fold
+from threadstore.views.thread import Thread, fold
 
 LATER: Final = 100  # the number of the moment at which commands come, unless a test says otherwise
 NEW: Final = id_of(LATER)

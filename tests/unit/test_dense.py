@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from threadstore import CommentNotFound, Policy, ThreadStore, dense, dense_lens, fold
 from threadstore.dense import DenseThread, Unreadable
 from threadstore.dense_outline import DenseOutline, Place
-from threadstore.events import Event, ReactionGiven, ReactionWithdrawn
 from threadstore.heads import Heads, head
-from threadstore.ids import NIL, make_id
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Record, Revision
-from threadstore.ranking import ORDERS
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Record, Revision
+from threadstore.model.events import Event, ReactionGiven, ReactionWithdrawn
+from threadstore.model.ids import NIL, make_id
+from threadstore.model.ranking import ORDERS
 from threadstore.streams import StreamOf
 from threadstore.testing.given import (
     ANN,
@@ -40,7 +40,7 @@ from threadstore.testing.given import (
     suggested,
     unreacted,
 )
-from threadstore.thread import Thread
+from threadstore.views.thread import Thread
 
 POLICY = Policy()
 
@@ -702,7 +702,7 @@ def test_everything_can_be_asked_of_a_damaged_thread(damaged: set[int]):
 
 def test_a_frozen_thread_of_which_something_is_damaged_now(monkeypatch: pytest.MonkeyPatch):
     """What was frozen names facts that have to be read; where one can not be, the thread is read from its heads."""
-    monkeypatch.setattr("threadstore.store.SNAPSHOT_FROM", 3)
+    monkeypatch.setattr("threadstore.store.store.SNAPSHOT_FROM", 3)
     events = [*STORY, removed(9, 2)]
     log = logged(events)
     policy = Policy()

@@ -11,9 +11,9 @@ from threadstore import Policy, ThreadView, dense_orders, fold
 from threadstore.dense import DenseThread
 from threadstore.dense_orders import shelved
 from threadstore.descent import Descent
-from threadstore.events import Actor, Event
-from threadstore.logs.memory import MemoryLog
-from threadstore.ranking import ORDERS, Order
+from threadstore.log.memory import MemoryLog
+from threadstore.model.events import Actor, Event
+from threadstore.model.ranking import ORDERS, Order
 from threadstore.streams import StreamOf
 from threadstore.testing.given import (
     BOB,
@@ -28,7 +28,7 @@ from threadstore.testing.given import (
     removed,
     unreacted,
 )
-from threadstore.thread import Thread
+from threadstore.views.thread import Thread
 
 POLICY = Policy()
 

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from threadstore import events
 from threadstore.errors import UnsafeText
-from threadstore.events import (
+from threadstore.model import events
+from threadstore.model.events import (
     REGISTERS,
     ROLES,
     SUPPORT,
@@ -51,7 +51,7 @@ from threadstore.events import (
     same_fact,
     text_fields,
 )
-from threadstore.ids import NIL, make_id
+from threadstore.model.ids import NIL, make_id
 
 
 def nth(number: int) -> str:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 import threadstore
 from threadstore import NOTICES, SPOILER_NOTICE, Actor, CommentView, excerpt
-from threadstore.excerpts import ELLIPSIS
-from threadstore.viewmodel import CONCEALMENTS
+from threadstore.views.excerpts import ELLIPSIS
+from threadstore.views.types import CONCEALMENTS
 
 ANN = Actor("u-ann", "Ann Lee")
 NOOR = Actor("u-noor", "Noor", "moderator")

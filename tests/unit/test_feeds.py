@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from threadstore import Actor, CommentView, ThreadStore, summaries
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Record
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Record
+from threadstore.log.sqlite import SqliteLog
 from threadstore.testing.given import ANN, BOB, EPOCH, MODERATOR, id_of, posted, reacted
 from threadstore.testing.histories import random_history
 from threadstore.testing.places import Wall
@@ -31,7 +31,7 @@ def test_a_feed_shows_what_threads_show(reader: Actor | str | None, monkeypatch:
     """Of any histories, page by page, a feed holds the comments that their threads show to this reader, as they show them."""
     monkeypatch.setattr(summaries, "LISTED", 2)
     monkeypatch.setattr(summaries, "_KEPT", 3)
-    monkeypatch.setattr("threadstore.feeds._TOGETHER", 2)
+    monkeypatch.setattr("threadstore.store.feeds._TOGETHER", 2)
     concealed, edited = set(), 0
     for seed in range(80):
         store = ThreadStore(MemoryLog(), now=Wall(LATE))

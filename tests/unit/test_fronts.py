@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from threadstore import Actor, Policy, StoredThread, StoreFull, ThreadStore, fronts
-from threadstore.events import Event, TextQuote
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import EventLog, Snapshot
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import EventLog, Snapshot
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import Event, TextQuote
+from threadstore.store.verify import verify_store
 from threadstore.testing.given import ANN, BOB, MODERATOR, THREAD, edited, erased, id_of, moment, posted, reacted, removed
 from threadstore.testing.places import Place, Wall
-from threadstore.verify import verify_store
 
 RULES = Policy().rules
 #: From how many events on a thread is large here.
@@ -27,7 +27,7 @@ TEXT = "The drone was seen at nine."
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small threads be large."""
-    monkeypatch.setattr("threadstore.store.SNAPSHOT_FROM", LEAST)
+    monkeypatch.setattr("threadstore.store.store.SNAPSHOT_FROM", LEAST)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 
 from threadstore import Policy, fold
 from threadstore.dense import DenseThread
-from threadstore.events import Event
 from threadstore.frozen import fingerprint, freeze, thaw
-from threadstore.logs.memory import MemoryLog
-from threadstore.policy import Rules
+from threadstore.log.memory import MemoryLog
+from threadstore.model.events import Event
+from threadstore.model.policy import Rules
 from threadstore.snapshots import SEAL, seal
 from threadstore.streams import StreamOf
 from threadstore.testing.given import CYD, THREAD, edited, posted, reacted, removed, unreacted

@@ -7,7 +7,6 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from threadstore.events import REGISTERS, ROLES, Actor, Event, UnknownEvent, is_redacted, redact
 from threadstore.heads import (
     EDIT,
     KIND,
@@ -29,7 +28,8 @@ from threadstore.heads import (
     reaction_code,
     role_of,
 )
-from threadstore.ids import from_bytes, make_id, to_bytes
+from threadstore.model.events import REGISTERS, ROLES, Actor, Event, UnknownEvent, is_redacted, redact
+from threadstore.model.ids import from_bytes, make_id, to_bytes
 from threadstore.testing.given import (
     ANN,
     BOB,

@@ -12,9 +12,9 @@ import pytest
 from threadstore import SUPPORT, ThreadStore
 from threadstore.dense import DenseThread
 from threadstore.hot import Hot, HotThreads
-from threadstore.logs.memory import MemoryLog
-from threadstore.policy import Policy
-from threadstore.ranking import ORDERS
+from threadstore.log.memory import MemoryLog
+from threadstore.model.policy import Policy
+from threadstore.model.ranking import ORDERS
 from threadstore.streams import StreamOf
 from threadstore.testing.given import ANN, BOB, EPOCH, posted
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.ids import (
+from threadstore.model.ids import (
     MAX_MILLIS,
     NIL,
     HybridClock,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.events import MAX_NAME, Actor
-from threadstore.ids import make_id
-from threadstore.mentions import Names, starts_of_names
-from threadstore.viewmodel import Mention
+from threadstore.model.events import MAX_NAME, Actor
+from threadstore.model.ids import make_id
+from threadstore.model.mentions import Names, starts_of_names
+from threadstore.views.types import Mention
 
 Use = tuple[int, str, str]
 

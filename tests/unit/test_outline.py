@@ -7,10 +7,10 @@ from random import Random
 import msgspec
 import pytest
 
-from threadstore.events import Actor, Event, PersonErased, UnknownEvent, redact
-from threadstore.outline import Outline
-from threadstore.policy import Policy
-from threadstore.ranking import ORDERS
+from threadstore.model.events import Actor, Event, PersonErased, UnknownEvent, redact
+from threadstore.model.outline import Outline
+from threadstore.model.policy import Policy
+from threadstore.model.ranking import ORDERS
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -45,8 +45,8 @@ from threadstore.testing.given import (
     unpinned,
     unreacted,
 )
-from threadstore.thread import Thread, fold
-from threadstore.viewmodel import Counts
+from threadstore.views.thread import Thread, fold
+from threadstore.views.types import Counts
 
 POLICY = Policy(kinds=frozenset({"up", "down", "wow", "support"}), exclusive=(frozenset({"up", "down", "sideways"}),))
 SECOND = Actor("sal", "Sal", "moderator")

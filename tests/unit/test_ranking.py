@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from threadstore.ids import MAX_MILLIS, id_for, make_id
-from threadstore.ranking import ORDERS, Order, Votes, heat, key, longest_age
+from threadstore.model.ids import MAX_MILLIS, id_for, make_id
+from threadstore.model.ranking import ORDERS, Order, Votes, heat, key, longest_age
 
 HOUR = 3_600_000
 NOW = 1_700_000_000_000

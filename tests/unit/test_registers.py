@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from threadstore.codec import encode
-from threadstore.events import (
+from threadstore.model.codec import encode
+from threadstore.model.events import (
     REGISTERS,
     Actor,
     CommentEdited,
@@ -26,8 +26,8 @@ from threadstore.events import (
     TextQuote,
     redact,
 )
-from threadstore.ids import make_id
-from threadstore.registers import Cell, join
+from threadstore.model.ids import make_id
+from threadstore.model.registers import Cell, join
 
 
 def nth(number: int) -> str:

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from threadstore import CommentPosted, Thread, fold
-from threadstore.codec import SCHEMA, encode
-from threadstore.events import REGISTERS, Event
-from threadstore.ids import NIL
+from threadstore.model.codec import SCHEMA, encode
+from threadstore.model.events import REGISTERS, Event
+from threadstore.model.ids import NIL
 from threadstore.snapshots import FINGERPRINT, SEAL, restore, seal, snapshot
 from threadstore.testing.given import (
     ANN,

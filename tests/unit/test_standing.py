@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from threadstore.events import Actor, Erasure, Event
-from threadstore.policy import Policy
-from threadstore.standing import (
+from threadstore.model.events import Actor, Erasure, Event
+from threadstore.model.policy import Policy
+from threadstore.model.status import (
     Locks,
     Standing,
     cancellable,
@@ -60,7 +60,7 @@ from threadstore.testing.given import (
     unpinned,
     unreacted,
 )
-from threadstore.thread import fold
+from threadstore.views.thread import fold
 
 DEFAULT = Policy()
 ANN_AS_AUTHOR = Actor("ann", "Ann Lee", "author")

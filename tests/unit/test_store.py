@@ -36,12 +36,12 @@ from threadstore import (
     ThreadIsLocked,
     ThreadStore,
 )
-from threadstore import commands as c
 from threadstore.dense_outline import DenseOutline
-from threadstore.events import Erasure
-from threadstore.ids import make_id, time_of
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Appended, EventLog, Revision
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Appended, EventLog, Revision
+from threadstore.model import commands as c
+from threadstore.model.events import Erasure
+from threadstore.model.ids import make_id, time_of
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -857,7 +857,7 @@ def test_a_log_that_is_damaged_as_a_whole_takes_no_merge(wall: Wall):
 
 def test_no_snapshot_is_kept_of_a_damaged_thread(wall: Wall, monkeypatch: pytest.MonkeyPatch):
     """It would hide the damage from whoever counts; a sound thread has one, and what is damaged later is missed when needed."""
-    monkeypatch.setattr("threadstore.store.SNAPSHOT_FROM", 3)
+    monkeypatch.setattr("threadstore.store.store.SNAPSHOT_FROM", 3)
     log = Damaged()
     with ThreadStore(log, now=wall, cache_bytes=0) as store:
         for number in range(1, 9):

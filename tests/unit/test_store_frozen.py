@@ -10,12 +10,13 @@ import pytest
 
 from threadstore import Policy, StoreFull, ThreadStore
 from threadstore.dense import DenseThread
-from threadstore.events import Erasure, Event
 from threadstore.frozen import fingerprint
 from threadstore.heads import Heads
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import EventLog, Revision, Snapshot
-from threadstore.policy import Rules
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import EventLog, Revision, Snapshot
+from threadstore.model.events import Erasure, Event
+from threadstore.model.policy import Rules
+from threadstore.store.verify import verify_store
 from threadstore.streams import StreamOf
 from threadstore.testing.given import (
     ANN,
@@ -32,7 +33,6 @@ from threadstore.testing.given import (
     unreacted,
 )
 from threadstore.testing.places import Place, Wall, frozen_of, keep_frozen
-from threadstore.verify import verify_store
 
 RULES = Policy().rules
 #: From how many events on a thread is frozen here, and how many may have come since.
@@ -43,8 +43,8 @@ COUNT = LEAST + 5
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small threads be frozen."""
-    monkeypatch.setattr("threadstore.store.SNAPSHOT_FROM", LEAST)
-    monkeypatch.setattr("threadstore.store._TAIL", TAIL)
+    monkeypatch.setattr("threadstore.store.store.SNAPSHOT_FROM", LEAST)
+    monkeypatch.setattr("threadstore.store.store._TAIL", TAIL)
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ from threadstore import (
     ThreadStore,
     UnsupportedSchema,
 )
-from threadstore.ids import make_id
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Appended, Position, Revision
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Appended, Position, Revision
+from threadstore.model.ids import make_id
 from threadstore.testing.given import (
     ANN,
     BOB,

@@ -23,9 +23,9 @@ from threadstore import (
     UnknownEvent,
     fold,
 )
-from threadstore.ids import make_id, time_of
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Appended
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Appended
+from threadstore.model.ids import make_id, time_of
 from threadstore.testing.given import (
     ANN,
     BOB,

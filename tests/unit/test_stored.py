@@ -45,9 +45,9 @@ from threadstore import (
     ThreadUnlocked,
     fold,
 )
-from threadstore.events import MAX_CANCELS, redact
-from threadstore.ids import make_id
-from threadstore.logs.memory import MemoryLog
+from threadstore.log.memory import MemoryLog
+from threadstore.model.events import MAX_CANCELS, redact
+from threadstore.model.ids import make_id
 from threadstore.testing.given import ANN, AUTHOR, BOB, EDITOR, EPOCH, MODERATOR, THREAD, id_of, moment, posted, reacted
 from threadstore.testing.places import Place, Wall
 

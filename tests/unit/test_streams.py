@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from threadstore.codec import encode
-from threadstore.events import Event
 from threadstore.heads import head
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Record
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Record
+from threadstore.model.codec import encode
+from threadstore.model.events import Event
 from threadstore.streams import StreamOf
 from threadstore.testing.given import THREAD, id_of, posted
 

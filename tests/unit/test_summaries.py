@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from threadstore import Policy, StoreFull, Thread, ThreadLine, ThreadStore, summaries
 from threadstore.errors import InvalidCursor
-from threadstore.events import Event, TextQuote
-from threadstore.ids import time_of
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import Revision, Summary
-from threadstore.logs.sqlite import SqliteLog
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import Revision, Summary
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import Event, TextQuote
+from threadstore.model.ids import time_of
 from threadstore.summaries import Digest, Line, fingerprint, read_summary
 from threadstore.testing.given import ANN, BOB, CYD, EDITOR, MODERATOR, THREAD, posted
 from threadstore.testing.histories import random_history

@@ -6,9 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from threadstore.events import Actor, CommentPosted, Event, UnknownEvent, redact
-from threadstore.ids import NIL
-from threadstore.policy import Policy
+from threadstore.model.events import Actor, CommentPosted, Event, UnknownEvent, redact
+from threadstore.model.ids import NIL
+from threadstore.model.policy import Policy
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -38,8 +38,8 @@ from threadstore.testing.given import (
     unpinned,
     unreacted,
 )
-from threadstore.thread import Thread, fold
-from threadstore.viewmodel import Counts
+from threadstore.views.thread import Thread, fold
+from threadstore.views.types import Counts
 
 SOME: tuple[Event, ...] = (posted(1), posted(2, to=1, by=BOB), edited(3, 1), reacted(4, 2, by=ANN), removed(5, 2))
 UNKNOWN = UnknownEvent(id=id_of(9), thread=THREAD, kind="comment.sung", schema=1)

@@ -25,8 +25,8 @@ from threadstore import (
     Thread,
     fold,
 )
-from threadstore.events import MAX_BODY
-from threadstore.ids import NIL, time_of
+from threadstore.model.events import MAX_BODY
+from threadstore.model.ids import NIL, time_of
 from threadstore.testing.traces import (
     DOWN,
     MODERATOR,

@@ -11,12 +11,10 @@ import msgspec
 import pytest
 
 from threadstore.errors import CommentNotFound, InvalidCursor
-from threadstore.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
-from threadstore.history import withholder
-from threadstore.ids import NIL, time_of
-from threadstore.lens import Outlined
-from threadstore.policy import Policy
-from threadstore.ranking import ORDERS
+from threadstore.model.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
+from threadstore.model.ids import NIL, time_of
+from threadstore.model.policy import Policy
+from threadstore.model.ranking import ORDERS
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -50,8 +48,10 @@ from threadstore.testing.given import (
     unlocked,
     unpinned,
 )
-from threadstore.thread import Thread, fold
-from threadstore.viewmodel import CommentView, Counts, Mention, QueueView, ThreadView
+from threadstore.views.history import withholder
+from threadstore.views.lens import Outlined
+from threadstore.views.thread import Thread, fold
+from threadstore.views.types import CommentView, Counts, Mention, QueueView, ThreadView
 
 UP_OR_DOWN = Policy(kinds=frozenset({"up", "down"}), exclusive=(frozenset({"up", "down"}),))
 

@@ -14,7 +14,7 @@ or, with one test for each promise::
             check(log, reopen)
 
 A check takes a fresh log and *reopen*, which closes a log and opens the same storage again; for a log without storage it gives
-the log itself. The promises are those of `threadstore.logs.protocol`; what a check's docstring says is broken if it fails.
+the log itself. The promises are those of `threadstore.log.protocol`; what a check's docstring says is broken if it fails.
 """
 
 # Every check has the same parameters, and a promise is a statement:
@@ -27,9 +27,11 @@ from contextlib import closing, contextmanager
 from threading import Barrier
 from typing import Any, Final
 
-from threadstore.codec import decode, encode
 from threadstore.errors import ConflictingEvent, StoreClosed, WrongRevision
-from threadstore.events import (
+from threadstore.heads import head
+from threadstore.log.protocol import ANY, MAX_FRONTS, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
+from threadstore.model.codec import decode, encode
+from threadstore.model.events import (
     Actor,
     CommentEdited,
     CommentErased,
@@ -40,9 +42,7 @@ from threadstore.events import (
     ThreadDescribed,
     redact,
 )
-from threadstore.heads import head
-from threadstore.ids import make_id
-from threadstore.logs.protocol import ANY, MAX_FRONTS, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
+from threadstore.model.ids import make_id
 
 __all__ = ["CHECKS", "Check", "Reopen", "check_event_log"]
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import Final
 
 from threadstore.errors import CommentNotFound
-from threadstore.events import SUPPORT, Actor, Event, TextQuote, UnknownEvent, redact
-from threadstore.ids import NIL, make_id
-from threadstore.policy import Policy
+from threadstore.model.events import SUPPORT, Actor, Event, TextQuote, UnknownEvent, redact
+from threadstore.model.ids import NIL, make_id
+from threadstore.model.policy import Policy
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from threadstore.events import (
+from threadstore.model.events import (
     SUPPORT,
     Actor,
     CommentApproved,
@@ -43,7 +43,7 @@ from threadstore.events import (
     ThreadLocked,
     ThreadUnlocked,
 )
-from threadstore.ids import make_id, random_bits
+from threadstore.model.ids import make_id, random_bits
 
 __all__ = [
     "ANN",

@@ -22,7 +22,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from threadstore.events import (
+from threadstore.model.events import (
     OUTCOMES,
     Actor,
     CommentApproved,
@@ -52,7 +52,7 @@ from threadstore.events import (
     UnknownEvent,
     redact,
 )
-from threadstore.ids import make_id, random_bits, time_of
+from threadstore.model.ids import make_id, random_bits, time_of
 from threadstore.testing.given import EPOCH, THREAD
 
 __all__ = ["ACTORS", "BOUNDS", "COMMENTS", "FAMILIES", "KINDS", "WIDTH", "World", "history", "kinds_of", "random_history"]

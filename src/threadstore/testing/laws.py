@@ -22,9 +22,9 @@ import msgspec
 from attrs import field, frozen
 from msgspec.structs import replace
 
-from threadstore.codec import decode, encode
 from threadstore.errors import CommentNotFound
-from threadstore.events import (
+from threadstore.model.codec import decode, encode
+from threadstore.model.events import (
     REGISTERS,
     Actor,
     CommentApproved,
@@ -53,15 +53,15 @@ from threadstore.events import (
     ThreadUnlocked,
     redact,
 )
-from threadstore.history import withholder
-from threadstore.ids import time_of
-from threadstore.policy import Policy
-from threadstore.ranking import ORDERS, Order
+from threadstore.model.ids import time_of
+from threadstore.model.policy import Policy
+from threadstore.model.ranking import ORDERS, Order
+from threadstore.model.status import erasure_of
 from threadstore.snapshots import restore, snapshot
-from threadstore.standing import erasure_of
 from threadstore.testing.spec import Reader, Reveal, Spec
-from threadstore.thread import Thread, fold
-from threadstore.viewmodel import CommentView, CorrectionView, Counts, QueueItem, ThreadView
+from threadstore.views.history import withholder
+from threadstore.views.thread import Thread, fold
+from threadstore.views.types import CommentView, CorrectionView, Counts, QueueItem, ThreadView
 
 __all__ = ["CONVERGENCE_LAWS", "LAWS", "Case", "Law", "ThreadReading", "is_unauthorised", "readers_of"]
 

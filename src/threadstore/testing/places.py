@@ -12,11 +12,11 @@ from typing import Any, Final, Self
 from threadstore import fronts
 from threadstore.dense import DenseThread
 from threadstore.frozen import fingerprint
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import EventLog, Revision, Snapshot
-from threadstore.logs.sqlite import SqliteLog
-from threadstore.policy import Policy
-from threadstore.store import ThreadStore
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import EventLog, Revision, Snapshot
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.policy import Policy
+from threadstore.store.store import ThreadStore
 from threadstore.streams import StreamOf
 from threadstore.testing.given import EPOCH
 

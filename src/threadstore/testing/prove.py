@@ -23,11 +23,11 @@ from typing import Final
 
 import msgspec
 
-from threadstore.events import Actor, Event
-from threadstore.logs.memory import MemoryLog
-from threadstore.logs.protocol import EventLog
-from threadstore.logs.sqlite import SqliteLog
-from threadstore.policy import Policy
+from threadstore.log.memory import MemoryLog
+from threadstore.log.protocol import EventLog
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import Actor, Event
+from threadstore.model.policy import Policy
 from threadstore.snapshots import restore, snapshot
 from threadstore.testing.contract import check_event_log
 from threadstore.testing.examples import EXAMPLES
@@ -35,7 +35,7 @@ from threadstore.testing.histories import random_history
 from threadstore.testing.laws import CONVERGENCE_LAWS, LAWS, Case, ThreadReading
 from threadstore.testing.spec import Spec
 from threadstore.testing.universe import STORIES, cuts, orders, subsets
-from threadstore.thread import Thread, fold
+from threadstore.views.thread import Thread, fold
 
 __all__ = ["examples_hold", "histories_obey", "logs_keep_their_contract", "main", "universe_is_one"]
 

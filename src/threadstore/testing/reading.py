@@ -12,12 +12,12 @@ from typing import Final, Protocol
 import msgspec
 from attrs import field, frozen
 
-from threadstore.events import Event
-from threadstore.policy import Policy
-from threadstore.ranking import Order
+from threadstore.model.events import Event
+from threadstore.model.policy import Policy
+from threadstore.model.ranking import Order
 from threadstore.testing.given import Number, id_of, moment, number_of
 from threadstore.testing.spec import Reader, Reveal
-from threadstore.viewmodel import CommentView, CorrectionView, Counts, QueueItem
+from threadstore.views.types import CommentView, CorrectionView, Counts, QueueItem
 
 __all__ = ["Example", "Look", "Reading"]
 

@@ -13,7 +13,7 @@ Two steps come before every question:
 2. What an effective erasure absorbs is redacted, wherever it stands (design: The core law). From here on nothing knows the
    lost texts, so nothing can show them.
 
-Only the sort keys of the orders are borrowed from `threadstore.ranking`, whose formulas have oracles of their own.
+Only the sort keys of the orders are borrowed from `threadstore.model.ranking`, whose formulas have oracles of their own.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from threadstore.codec import encode
 from threadstore.errors import CommentNotFound
-from threadstore.events import (
+from threadstore.model.codec import encode
+from threadstore.model.events import (
     Actor,
     CommentApproved,
     CommentDeleted,
@@ -52,10 +52,10 @@ from threadstore.events import (
     is_redacted,
     redact,
 )
-from threadstore.ids import NIL, time_of
-from threadstore.policy import Policy, Rules
-from threadstore.ranking import Key, Order, Votes, key
-from threadstore.viewmodel import (
+from threadstore.model.ids import NIL, time_of
+from threadstore.model.policy import Policy, Rules
+from threadstore.model.ranking import Key, Order, Votes, key
+from threadstore.views.types import (
     CONCEALMENTS,
     CommentView,
     Concealment,

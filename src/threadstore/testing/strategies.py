@@ -20,8 +20,8 @@ from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
-from threadstore.events import SUPPORT, Actor, Event
-from threadstore.policy import Policy
+from threadstore.model.events import SUPPORT, Actor, Event
+from threadstore.model.policy import Policy
 from threadstore.testing.given import THREAD
 from threadstore.testing.histories import ACTORS, BOUNDS, COMMENTS, FAMILIES, history, kinds_of, random_history
 

@@ -53,7 +53,7 @@ from msgspec import Meta, MsgspecError, Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from threadstore.events import (
+from threadstore.model.events import (
     MAX_AT,
     MAX_BODY,
     MAX_KIND,
@@ -68,8 +68,8 @@ from threadstore.events import (
     ReactionGiven,
     ReactionWithdrawn,
 )
-from threadstore.ids import MAX_MILLIS, id_for, time_of
-from threadstore.policy import Policy
+from threadstore.model.ids import MAX_MILLIS, id_for, time_of
+from threadstore.model.policy import Policy
 
 __all__ = [
     "DOWN",

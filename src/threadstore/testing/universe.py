@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Final, TypeVar
 
-from threadstore.events import Actor, Event
+from threadstore.model.events import Actor, Event
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

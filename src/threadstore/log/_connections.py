@@ -1,0 +1,436 @@
+"""
+One SQLite file and the connections to it; what the rows mean is `threadstore.log.sqlite`'s affair.
+
+**Connections.** There is one for writing, guarded by a lock, and as many for reading as are in use at once; idle ones are kept
+for the next reader. A writer begins IMMEDIATE: a transaction that starts by reading and wants to write later fails at once if
+another writer was faster, whatever the busy timeout says. Readers are told apart from writers by WAL: neither waits for the
+other.
+
+**Erasure.** `secure_delete` zeroes what is deleted from the main file, but the WAL keeps every page as it once was until it is
+written over. So after an erasure the WAL is checkpointed and cut to nothing. A reader of another process can prevent that for a
+while, and the process may be killed in between. So erasures are numbered, each process knows up to which number it has seen the
+WAL cut, and each later write of any of them, opening, closing, and repeating the erasure try again.
+
+**Forks.** In a forked child, SQLite believes that it holds its parent's locks (sqlite.org/howtocorrupt.html, section 2.6). A
+child that opens the file anew, or only closes what it has inherited, can then be the end of a WAL that others need; both were
+seen to lose acknowledged events. So no connection is inherited: a fork waits until none is in use, and all are closed meanwhile.
+The parent opens them again when it needs them, and the child is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from threading import Condition, Lock
+from types import TracebackType
+from typing import Final
+from weakref import WeakSet
+
+from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnavailable, ThreadStoreError
+from threadstore.log import _schema as schema
+from threadstore.log._sqlite_standings import Mark
+
+__all__ = ["Database"]
+
+_MAX_IDLE: Final = 8
+#: How long an erasure waits for readers to leave the WAL, in milliseconds, before it is left to the next write.
+_SCRUB_WAIT: Final = 200
+_PATIENCE: Final = 100
+_OLDEST: Final = (3, 37, 0)  # the first with STRICT tables
+
+_WRITING: Final = (
+    "PRAGMA secure_delete = ON",
+    "PRAGMA temp_store = MEMORY",  # no temporary file ever holds a text
+    "PRAGMA fullfsync = ON",  # macOS: fsync alone does not reach the disk there
+    "PRAGMA journal_size_limit = 67108864",  # a bulk import leaves no giant WAL behind
+)
+
+
+class Database:
+    """
+    The connections to one file, which is made a store if it is empty.
+
+    Args:
+        path: The file.
+        synchronous: SQLite's word for how durable a commit is.
+        timeout: How long to wait for the locks of other processes, in milliseconds.
+        factory: The class of the connections.
+
+    Raises:
+        StoreUnavailable, UnsupportedSchema: The file can not be opened, or is no store of ours; it was not changed.
+    """
+
+    def __init__(
+        self, path: str, *, synchronous: str, timeout: int, factory: type[sqlite3.Connection] = sqlite3.Connection
+    ) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StoreUnavailable(path, f"this Python has SQLite {sqlite3.sqlite_version}, and 3.37 or newer is needed")
+        self.target = path
+        self.scrub_wait: int | None = 0
+        """None while the WAL holds nothing erased; else how long the next attempt to cut it waits for readers."""
+        self._erased = self._scrubbed = 0  # the last erasure: that is known of, and that was there when the WAL was cut
+        self._path = os.path.abspath(path)  # whatever directory the process changes to
+        self._uri = Path(self._path).as_uri()
+        self._synchronous = synchronous
+        self._timeout = timeout
+        self._factory = factory
+        self._process = os.getpid()
+        self._writing = Lock()
+        self._pooling = Lock()
+        self._returned = Condition(self._pooling)
+        self._begun = 0  # transactions of this process; those that failed count twice, and a fork counts as one
+        self._lent = 0
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = True
+        self._is_forking = self._is_resting = False
+        with self._writing, _Translated(self.target):
+            with _forking:
+                _open.add(self)
+            if os.path.exists(path):
+                self._inspect()
+            self._writer = self._connect("mode=rwc")
+            try:
+                self._establish()
+            except BaseException:
+                self._writer.close()
+                raise
+            self._file = _identity(self._path)
+            self._closed = False
+
+    # --- opening --------------------------------------------------------------------------------------------------------------
+
+    def _connect(self, how: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self._uri}?{how}",
+            uri=True,
+            timeout=self._timeout / 1_000,
+            isolation_level=None,  # transactions are begun in words
+            check_same_thread=False,  # each connection is used by one thread at a time
+            factory=self._factory,
+        )
+
+    def _inspect(self) -> None:
+        """
+        Refuse another program's file, and one that may only be read, before anything can change it or make files beside it.
+
+        SQLite would open the latter, and leave a WAL and shared memory beside it that belong to whoever tried, not to its owner.
+
+        An immutable connection takes no lock, makes no file beside it and replays no journal; a plain read of the header would
+        be worse, since closing any descriptor of the file drops the locks that this process holds on it (howtocorrupt.html,
+        section 2.2). It may meet a file that is just being made, so what it can not read is left to the next look, with a lock.
+        """
+        with suppress(sqlite3.Error, UnicodeDecodeError), closing(self._connect("mode=ro&immutable=1")) as connection:
+            schema.is_store(connection, self.target)
+            if not os.access(self._path, os.W_OK):
+                raise StoreUnavailable(self.target, _READ_ONLY)
+
+    def _establish(self) -> None:
+        """Make the file a store, unless it is one, before WAL hides its header from `_inspect`."""
+        writer = self._writer
+        writer.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
+        writer.execute("BEGIN IMMEDIATE")
+        if not schema.is_store(writer, self.target):
+            schema.create(writer)
+        writer.execute("DELETE FROM snapshots WHERE false")  # fails if the file is read-only, which BEGIN IMMEDIATE overlooks
+        self._erased = schema.last_erasure(writer)
+        writer.execute("COMMIT")
+        if self._journal_mode() != "wal":
+            raise StoreUnavailable(self.target, "its file system does not offer the shared memory that WAL needs")
+        self._prepare()
+        self._scrub()
+
+    def _prepare(self) -> None:
+        for pragma in (*_WRITING, f"PRAGMA synchronous = {self._synchronous}"):
+            self._writer.execute(pragma)
+
+    def _journal_mode(self) -> str:
+        """
+        Switch to WAL and return the mode that the file is in.
+
+        SQLite takes this lock by upgrading a read lock, so it does not wait for others that are just opening the file, but
+        refuses at once. Beginning a transaction waits for them.
+        """
+        for _ in range(_PATIENCE):
+            with suppress(sqlite3.OperationalError):
+                return str(self._writer.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("COMMIT")
+        return str(self._writer.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+
+    # --- using ----------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for reading. Each statement sees one state; a transaction makes it one for several."""
+        self.check_open()
+        with _Translated(self.target):
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        with self._pooling:
+            while self._is_forking:
+                self._returned.wait()
+            self._lent += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            self._check_in_place()
+            connection = self._connect("mode=rw")
+            connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            self._give(None)
+            raise
+        return connection
+
+    def _give(self, connection: sqlite3.Connection | None) -> None:
+        with self._pooling:
+            if connection is not None:
+                if self._closed or connection.in_transaction or len(self._idle) >= _MAX_IDLE:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+            self._lent -= 1
+            self._returned.notify_all()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the writing connection, in a transaction that is committed at the end and rolled back on any error."""
+        self.check_open()
+        with self._writing, _Translated(self.target):
+            self.check_open()
+            self._begun += 1
+            self._wake()
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._check_in_place()
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._begun += 1
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                self._erased = self._scrubbed  # the number may be given again
+                raise
+            self._scrub()
+
+    def mark(self) -> Mark | None:
+        """Name the state of the file: as soon as anybody writes it has another mark. None while this process writes."""
+        self.check_open()
+        if self._writing.locked():
+            return None
+        with self._writing:
+            try:
+                return None if self._closed or self._is_resting else self.mark_in_transaction()
+            except sqlite3.Error:
+                return None  # whoever reads on is told
+
+    def mark_in_transaction(self) -> Mark:
+        """Name the state of the file for whoever is writing: the one that it will have."""
+        return self._begun, self._writer.execute("PRAGMA data_version").fetchone()[0]
+
+    def note_erasure(self, last: int, *, is_urgent: bool = False) -> None:
+        """
+        Note in a transaction which erasure is the *last* in the file: unless the WAL was cut since, it is cut afterwards.
+
+        If that *is_urgent*, since the caller waits for that erasure, it waits a little for readers.
+        """
+        if last > self._scrubbed:
+            self._erased = last
+            self.scrub_wait = _SCRUB_WAIT if is_urgent else self.scrub_wait or 0
+
+    def _scrub(self) -> None:
+        """Cut the WAL, if it may hold what was erased and no reader is in the way."""
+        if self.scrub_wait is None:
+            return
+        wait, self.scrub_wait = self.scrub_wait, 0
+        self._writer.execute(f"PRAGMA busy_timeout = {wait}")
+        try:
+            busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
+        if not busy:
+            self.scrub_wait, self._scrubbed = None, self._erased
+
+    def backup(self, path: str) -> None:
+        """
+        Write a copy to a new file, as of one moment, while others write.
+
+        Raises:
+            StoreUnavailable: There is a file already, or it can not be made.
+            StoreFull: No room for it; what was written is removed.
+        """
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except OSError as error:
+            raise StoreUnavailable(path, f"the backup can not be made there ({error.strerror})") from error
+        try:
+            with self.reading() as source, _Translated(path), closing(sqlite3.connect(path)) as copy:
+                source.backup(copy)  # in one step, so that no writer makes it start anew
+        except BaseException:
+            os.unlink(path)
+            raise
+
+    # --- closing --------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close all connections; one that is lent is closed when it is given back. After a fork only the opener closes any."""
+        if self._process != os.getpid():
+            self._closed = True
+            return
+        with self._writing:
+            if self._closed:
+                return
+            with self._pooling:
+                self._closed = True
+                idle, self._idle = self._idle, []
+            for connection in idle:
+                connection.close()
+            with _Translated(self.target):
+                try:
+                    if self.scrub_wait is not None:
+                        self._wake()
+                        self.scrub_wait = _SCRUB_WAIT
+                    self._scrub()
+                finally:
+                    self._writer.close()
+
+    def check_open(self) -> None:
+        """Raise `StoreClosed` after `close`, and `StoreUnavailable` after a fork."""
+        if self._closed:
+            raise StoreClosed(self.target)
+        if self._process != os.getpid():
+            raise StoreUnavailable(self.target, "it was opened before the process forked; open it anew in each process")
+
+    def _check_in_place(self) -> None:
+        """Raise `StoreUnavailable` if the path leads to another file now, or to none: nobody would find what is written."""
+        if _identity(self._path) != self._file:
+            raise StoreUnavailable(self.target, "its file was deleted, moved or replaced while it was open; open it anew")
+
+    # --- forking --------------------------------------------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Wait until no connection is in use, close all, and let none be used until `resume`."""
+        self._writing.acquire()
+        self._pooling.acquire()
+        self._is_forking = True
+        while self._lent:
+            self._returned.wait()
+        if self._closed:
+            return
+        self._is_resting = True
+        self._begun += 1  # the next connection counts the versions of the data anew
+        with suppress(sqlite3.Error):
+            while self._idle:
+                self._idle.pop().close()
+            self._writer.close()
+
+    def resume(self) -> None:
+        """Let connections be used again, after `rest`."""
+        self._is_forking = False
+        self._returned.notify_all()
+        self._pooling.release()
+        self._writing.release()
+
+    def _wake(self) -> None:
+        """Open the writing connection again, if it was closed for a fork."""
+        if self._is_resting:
+            self._writer = self._connect("mode=rw")
+            self._prepare()
+            self._is_resting = False
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Name the file that is at *path* at this moment, if there is one."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+#: All databases of this process; a fork that has begun lets none be added, and works through a list of its own.
+_open: Final[WeakSet[Database]] = WeakSet()
+_forking: Final = Lock()
+_resting: Final[list[Database]] = []
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    _resting.extend(_open)
+    for database in _resting:
+        database.rest()
+
+
+def _after_fork() -> None:
+    while _resting:
+        _resting.pop().resume()
+    _forking.release()
+
+
+def _in_child() -> None:
+    """Begin with nothing open; the locks of what was inherited stay as they are, and nobody asks for them."""
+    _resting.clear()
+    _open.clear()
+    if _forking.locked():  # unless the process was forked by other means than Python's, which tell only the child
+        _forking.release()
+
+
+# Windows does not fork.
+getattr(os, "register_at_fork", dict)(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+
+
+class _Translated:
+    """Raises SQLite's errors as the library's; a class, since each read and each write enters it."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):  # the latter if SQLite quotes bytes that are no text
+            raise _translation(self._target, error) from error
+
+
+_READ_ONLY: Final = "the file or its directory is read-only"
+_BUSY: Final = "another program has kept it locked for longer than the timeout"
+_WHY: Final = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_NOTADB: "it is not a SQLite database",
+}
+_NO_FILE: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CONSTRAINT}
+
+
+def _translation(target: str, error: sqlite3.Error | UnicodeDecodeError) -> ThreadStoreError:
+    """Return the library's error for SQLite's, by its primary result code (sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # raised by Python's module itself, which found a text that is no UTF-8
+        return CorruptRecord(None, str(error))
+    code &= 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(target)
+    if code in _DAMAGED:
+        return CorruptRecord(None, f"the tables of {target!r} are damaged ({error})")
+    why = _why_no_file(target) if code in _NO_FILE else _WHY.get(code)
+    return StoreUnavailable(target, f"{why} ({error})" if why else str(error))
+
+
+def _why_no_file(target: str) -> str:
+    """Say what SQLite means by "unable to open database file" and "disk I/O error"."""
+    if os.path.isdir(target):
+        return "it is a directory"
+    if not os.path.isdir(os.path.dirname(os.path.abspath(target))):
+        return "its directory does not exist"
+    return "the device failed, a quota is used up, or this process may not open the file or write to its directory"

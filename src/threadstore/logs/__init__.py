@@ -1,1 +1,0 @@
-"""Where events live: the port, and the logs that come with the library."""

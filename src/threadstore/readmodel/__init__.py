@@ -1,0 +1,1 @@
+"""Tables derived from the log, from which pages are read."""

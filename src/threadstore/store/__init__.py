@@ -1,0 +1,1 @@
+"""Many threads in one place: load, decide, append, read."""
