@@ -20,15 +20,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from threadstore.decide.questions import Draft, Drafts, check_skew
+from threadstore.decide.known import Known
+from threadstore.decide.questions import Draft, Drafts, ask_hooks, check_skew
 from threadstore.decide.rules import Ruling
 from threadstore.errors import ConflictingEvent, StaleId
 from threadstore.model import commands as c
 from threadstore.model import events as e
 from threadstore.model.codec import encode
 from threadstore.model.ids import NIL, check_id, id_for, make_id, time_of
-from threadstore.model.policy import Policy
-from threadstore.views.thread import Thread
+from threadstore.model.policy import Policy, Verdict
 
 __all__ = ["Decision", "Mint", "decide", "is_same_request", "resolve"]
 
@@ -49,7 +49,7 @@ class Decision(NamedTuple):
     events: tuple[e.Event, ...] = ()
 
 
-def decide(command: c.Command, thread: Thread, *, policy: Policy | None = None, now: int) -> tuple[e.Event, ...]:
+def decide(command: c.Command, thread: Known, *, policy: Policy | None = None, now: int) -> tuple[e.Event, ...]:
     """
     Return the events that *command* comes to; none if it would change nothing.
 
@@ -67,10 +67,19 @@ def decide(command: c.Command, thread: Thread, *, policy: Policy | None = None, 
 
     Complexity: O(facts about the comment + log n); O(n) to erase a person.
     """
-    return resolve(command, thread, policy=policy or Policy(), now=now).events
+    allowed = policy or Policy()
+    return resolve(command, thread, policy=allowed, now=now, screened=lambda: ask_hooks(command, allowed, thread)).events
 
 
-def resolve(command: c.Command, thread: Thread, *, policy: Policy, now: int, mint: Mint | None = None) -> Decision:
+def resolve(
+    command: c.Command,
+    thread: Known,
+    *,
+    policy: Policy,
+    now: int,
+    screened: Callable[[], Verdict],
+    mint: Mint | None = None,
+) -> Decision:
     """
     Return what *command* comes to, with the id to answer the caller with; errors as for `decide`.
 
@@ -79,6 +88,7 @@ def resolve(command: c.Command, thread: Thread, *, policy: Policy, now: int, min
         thread: The conversation.
         policy: What the application allows.
         now: The moment.
+        screened: Tells what the application's hooks say; asked once the rules allow the command.
         mint: Where ids come from that the command does not bring; by default they are derived.
     """
     if thread.key and command.thread != thread.key:
@@ -91,7 +101,7 @@ def resolve(command: c.Command, thread: Thread, *, policy: Policy, now: int, min
     outcome = ruling.outcome()
     if isinstance(outcome, str):
         return Decision(outcome)
-    ruling.ask_hooks(outcome)
+    ruling.heed(screened(), outcome)
     events = _give_ids(outcome, command, thread, policy, now, mint)
     return Decision(events[0].id, events)
 
@@ -173,7 +183,7 @@ def _repeated(command: c.Command, known: e.Event) -> Decision:
 
 
 def _give_ids(
-    drafts: Drafts, command: c.Command, thread: Thread, policy: Policy, now: int, mint: Mint | None
+    drafts: Drafts, command: c.Command, thread: Known, policy: Policy, now: int, mint: Mint | None
 ) -> tuple[e.Event, ...]:
     """Return the drafts as events: the first with the command's id or a new one, the others with ids that derive from it."""
     first = drafts[0]

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from threadstore.decide.known import Known
 from threadstore.errors import BodyTooLong, ClockSkew, CommentIsGone, CommentNotFound, EmptyBody, NotAllowed, RefusedByScreen
 from threadstore.model import commands as c
 from threadstore.model import events as e
 from threadstore.model.ids import check_id, time_of
-from threadstore.model.outline import Node, Outline
-from threadstore.model.policy import Policy
-from threadstore.model.status import Standing, is_author
-from threadstore.views.thread import Thread
+from threadstore.model.outline import Node, flags_in
+from threadstore.model.policy import Policy, Verdict
+from threadstore.model.state import posted_in
+from threadstore.model.status import FORBIDS, Concealment, Status, correction_in, correction_status, is_author, judge
 
-__all__ = ["SYSTEM", "Draft", "Drafts", "Question", "check_skew"]
+__all__ = ["SYSTEM", "Draft", "Drafts", "Question", "ask_hooks", "check_skew"]
 
 #: Who holds a comment when the policy does.
 SYSTEM: Final = e.Actor("system", "", "system")
@@ -40,34 +41,18 @@ Drafts = list[Draft]
 class Question:
     """One command, and all that is needed to decide it."""
 
-    def __init__(self, command: c.Command, thread: Thread, policy: Policy, now: int) -> None:
+    def __init__(self, command: c.Command, thread: Known, policy: Policy, now: int) -> None:
         self.command = command
         self.thread = thread
         self.policy = policy
         self.rules = policy.rules
         self.now = now
         self.by = command.by
-        self.outline: Outline = thread.outline(self.rules)
 
-    def ask_hooks(self, drafts: Drafts) -> None:
-        """
-        Let the application's hooks have their say.
-
-        Raises:
-            NotAllowed: `Policy.may` said no.
-            RefusedByScreen: `Policy.screen` said "refuse"; "hold" adds to the drafts.
-        """
-        if self.policy.may is not None and not self.policy.may(self.command, self.thread):
-            raise self._not_allowed()
-        if self.policy.screen is None or not isinstance(self.command, c.Post | c.Edit):
-            return
-        verdict = self.policy.screen(self.command, self.thread)
-        if verdict == "refuse":
-            raise RefusedByScreen(self.command.name)
+    def heed(self, verdict: Verdict, drafts: Drafts) -> None:
+        """Add to the drafts what the application's screen said."""
         if verdict == "hold":
             self._hold_drafted(drafts)
-        elif verdict != "accept":
-            raise ValueError(f"screen must answer 'accept', 'hold' or 'refuse', not {verdict!r}")
 
     def _hold_drafted(self, drafts: Drafts) -> None:
         first = drafts[0]
@@ -120,25 +105,47 @@ class Question:
         if not text.strip():
             raise EmptyBody(field)
 
-    def _comment(self, id: str) -> tuple[Node, e.CommentPosted, Standing]:
-        node = self.outline.comment(id)
-        if node is None or node.posted is None or node.standing is None:
+    def _place(self, id: str) -> Node:
+        """Return the place of a comment that is there."""
+        node = self.thread.node(id, self.rules)
+        if node is None or not node.is_comment:
             raise CommentNotFound(self.command.thread, id)
-        return node, node.posted, node.standing
+        return node
 
-    def _target(self, id: str) -> tuple[e.Event, Standing]:
+    def _comment(self, id: str) -> tuple[e.CommentPosted, Status]:
+        self._place(id)
+        cells = self.thread.cells(id)
+        posted = posted_in(cells, id)
+        assert posted is not None, id
+        return posted, judge(cells, posted, self._cutoffs(), self.rules)
+
+    def _correction(self, id: str) -> Status | None:
+        node = self.thread.node(id, self.rules)
+        if node is None or node.is_comment:
+            return None
+        cells = self.thread.cells(id)
+        suggested = correction_in(cells, id)
+        return None if suggested is None else correction_status(cells, suggested, self._cutoffs(), self.rules)
+
+    def _cutoffs(self) -> Mapping[str, str]:
+        return self.thread.cutoffs(self.rules)
+
+    def _target(self, id: str) -> tuple[e.Event, Status]:
         """Return a comment or a correction."""
-        correction = self.outline.correction(id)
-        if correction is not None:
-            return correction.text, correction
-        _, posted, standing = self._comment(id)
-        return posted, standing
+        correction = self._correction(id)
+        return self._comment(id) if correction is None else (correction.text, correction)
 
     @staticmethod
-    def _must_not_be(id: str, standing: Standing, *flags: str) -> None:
-        for flag in standing.flags:
-            if flag in flags:
+    def _must_allow(what: str, id: str, flags: Iterable[Concealment]) -> None:
+        """Refuse *what* where one of a comment's flags forbids it."""
+        for flag in flags:
+            if flag in FORBIDS[what]:
                 raise CommentIsGone(id, flag)
+
+    def _place_allowing(self, what: str, id: str) -> Node:
+        node = self._place(id)
+        self._must_allow(what, id, flags_in(node.flags))
+        return node
 
     def _seen(self, seen: str | None, present: str) -> str:
         """Return the text that the actor says they had before them, by default the present one."""
@@ -157,6 +164,32 @@ class Question:
             if self.rules.moderates(cancel.actor) or (posted is not None and is_author(cancel.actor, posted))
         )
         return max(effective, default=otherwise)
+
+
+def ask_hooks(command: c.Command, policy: Policy, thread: Any) -> Verdict:
+    """
+    Return what the application's hooks say of a command: "accept" or "hold".
+
+    Args:
+        command: Who wants what.
+        policy: Whose hooks are asked.
+        thread: What they may read of the thread.
+
+    Raises:
+        NotAllowed: `Policy.may` said no.
+        RefusedByScreen: `Policy.screen` said "refuse".
+        ValueError: It said something else.
+    """
+    if policy.may is not None and not policy.may(command, thread):
+        raise NotAllowed(command.name, *((None, None) if command.by is None else (command.by.id, command.by.role)))
+    if policy.screen is None or not isinstance(command, c.Post | c.Edit):
+        return "accept"
+    verdict = policy.screen(command, thread)
+    if verdict == "refuse":
+        raise RefusedByScreen(command.name)
+    if verdict not in ("accept", "hold"):
+        raise ValueError(f"screen must answer 'accept', 'hold' or 'refuse', not {verdict!r}")
+    return verdict
 
 
 def check_skew(id: str, policy: Policy, now: int) -> None:

@@ -1,13 +1,13 @@
 """
 The rules, command by command: who may, what is asked of the thread, and what is to be written.
 
-Each of them goes by the order that `threadstore.decide.decide` tells of, and answers with drafts of events or with the id of the fact
-that stands already.
+Each of them goes by the order that `threadstore.decide.decide` tells of, and answers with drafts of
+events, or with the id of the fact that stands already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, assert_never
 
@@ -26,14 +26,16 @@ from threadstore.errors import (
 from threadstore.model import commands as c
 from threadstore.model import events as e
 from threadstore.model.ids import NIL, time_of
+from threadstore.model.outline import Node, flags_in
 from threadstore.model.status import (
-    Standing,
+    Locks,
+    Status,
     cancellable,
     current_decision,
     description,
-    effective_reaction,
-    is_absorbed,
+    effective_kinds,
     is_author,
+    is_forgotten,
     marks_up,
     opened,
     rivals,
@@ -92,8 +94,8 @@ class Ruling(Question):
     def _post(self, command: c.Post) -> Drafts:
         policy = self.policy
         self._require(self.by is not None or policy.anonymous)
-        if command.parent is not None and not self.outline.is_untouched(command.parent):
-            self._must_not_be(command.parent, self._comment(command.parent)[2], "erased", "deleted", "removed")
+        if command.parent is not None:
+            self._place_allowing("reply", command.parent)
         self._check_open()
         self._said("body", command.body, policy.max_body)
         self._check_flood()
@@ -109,7 +111,7 @@ class Ruling(Question):
         )
 
     def _check_open(self) -> None:
-        if self.outline.locks.up:
+        if self.thread.is_locked(self.rules):
             raise ThreadIsLocked(self.command.thread)
         if self.policy.closes_after is not None and self.thread.earliest:
             closed_at = time_of(self.thread.earliest) + self.policy.closes_after
@@ -120,21 +122,25 @@ class Ruling(Question):
         limit, window = self.policy.flood_limit, self.policy.flood_window
         if limit is None or self._moderates():
             return
-        for id in islice(self.outline.recent_posts(self._actor_id()), limit - 1, limit):
-            if (oldest := time_of(id)) > self.now - window:
+        for node in islice(self._own_posts(), limit - 1, limit):
+            if (oldest := time_of(node.id)) > self.now - window:
                 raise TooManyPosts(self._actor_id(), limit, oldest + window)
 
     def _check_duplicate(self, command: c.Post) -> None:
         if not self.policy.duplicate_window:
             return
         since = self.now - self.policy.duplicate_window
-        for id in self.outline.recent_posts(self._actor_id()):
-            if time_of(id) <= since:
+        for node in self._own_posts():
+            if time_of(node.id) <= since:
                 return
-            _, posted, standing = self._comment(id)
-            gone = {"erased", "deleted"} & set(standing.flags)
+            posted, status = self._comment(node.id)
+            gone = {"erased", "deleted"} & set(status.flags)
             if not gone and posted.parent == command.parent and posted.body == command.body:
-                raise DuplicateComment(id)
+                raise DuplicateComment(node.id)
+
+    def _own_posts(self) -> Iterator[Node]:
+        """Yield the actor's comments, newest first."""
+        return self.thread.posts_by(e.actor_key(self.by), self.rules)
 
     def _is_premoderated(self) -> bool:
         whose = self.policy.premoderation
@@ -142,16 +148,16 @@ class Ruling(Question):
             return False
         if whose == "all" or self.by is None:
             return True
-        return whose == "newcomers" and not self.outline.is_seen(self.by.id)
+        return whose == "newcomers" and not any(node.shown for node in self._own_posts())
 
     def _edit(self, command: c.Edit) -> Drafts | str:
-        _, posted, standing = self._comment(command.comment)
+        posted, status = self._comment(command.comment)
         if not self._moderates() and not is_author(self.by, posted):
             raise NotTheAuthor(command.comment, self._actor_id())
-        self._must_not_be(command.comment, standing, "erased", "deleted")
+        self._must_allow("edit", command.comment, status.flags)
         self._check_edit_window(posted)
         self._said("body", command.body, self.policy.max_body)
-        text = standing.text
+        text = status.text
         if text.body == command.body:  # type: ignore[union-attr]  # a comment's text is a post or an edit
             return text.id
         seen = self._seen(command.seen, text.id)
@@ -170,38 +176,40 @@ class Ruling(Question):
             raise EditWindowClosed(posted.id, closed_at)
 
     def _delete(self, command: c.Delete) -> Drafts | str:
-        posted, standing = self._target(command.comment)
+        posted, status = self._target(command.comment)
         if not is_author(self.by, posted):
             raise NotTheAuthor(command.comment, self._actor_id())
-        if "deleted" in standing.flags:
+        if "deleted" in status.flags:
             deleted = self.thread.cells(command.comment)["deleted"].values()
             return min(event.id for event in deleted if is_author(event.actor, posted))
-        self._must_not_be(command.comment, standing, "erased")
+        self._must_allow("delete", command.comment, status.flags)
         return self._draft(e.CommentDeleted, comment=command.comment)
 
     def _react(self, command: c.React | c.Unreact) -> Drafts | str:
         actor = self._identified()
-        _, _, standing = self._comment(command.comment)
+        node = self._place(command.comment)
         if command.kind not in self.rules.kinds:
             raise UnknownReaction(command.kind, sorted(self.rules.kinds))
-        cell = self.thread.cells(command.comment).get("reaction", {})
-        counts = effective_reaction(cell, actor.id, command.kind, self.rules)
+        kinds = rivals(command.kind, self.rules)
+        found = ((kind, self.thread.reaction(command.comment, actor.id, kind)) for kind in kinds)
+        mine = {kind: last for kind, last in found if last is not None}
+        given = {kind: (last.id, isinstance(last, e.ReactionGiven)) for kind, last in mine.items()}
+        counts = command.kind in effective_kinds(given, self.rules)
         if counts == isinstance(command, c.React):
-            mine = cell.get((actor.id, command.kind))
-            return command.comment if mine is None else mine.id
-        replaced = [fact.id for kind in rivals(command.kind, self.rules) if (fact := cell.get((actor.id, kind))) is not None]
+            return mine[command.kind].id if command.kind in mine else command.comment
+        replaced = [last.id for last in mine.values()]
         if isinstance(command, c.Unreact):
             return self._draft(e.ReactionWithdrawn, replaced=replaced, comment=command.comment, kind=command.kind)
-        self._must_not_be(command.comment, standing, "erased", "deleted", "removed", "held")
+        self._must_allow("react", command.comment, flags_in(node.flags))
         return self._draft(e.ReactionGiven, replaced=replaced, comment=command.comment, kind=command.kind)
 
     # --- spoilers and reports -------------------------------------------------------------------------------------------------
 
     def _spoiler(self, command: c.MarkSpoiler | c.ClearSpoiler) -> Drafts | str:
-        _, posted, standing = self._comment(command.comment)
+        posted, status = self._comment(command.comment)
         if not self._moderates() and not is_author(self.by, posted):
             raise NotTheAuthor(command.comment, self._actor_id())
-        self._must_not_be(command.comment, standing, "erased", "deleted")
+        self._must_allow("spoiler", command.comment, status.flags)
         up = marks_up(self.thread.cells(command.comment), "spoiler", posted, self.rules)
         if isinstance(command, c.MarkSpoiler):
             return max(mark.id for mark in up) if up else self._draft(e.SpoilerMarked, comment=command.comment)
@@ -214,11 +222,11 @@ class Ruling(Question):
 
     def _report(self, command: c.Report) -> Drafts | str:
         self._require(self.by is not None or self.policy.anonymous)
-        posted, standing = self._target(command.comment)
-        self._must_not_be(command.comment, standing, "erased", "deleted", "removed")
+        posted, status = self._target(command.comment)
+        self._must_allow("report", command.comment, status.flags)
         self._bounded("reason", command.reason, self.policy.max_reason)
-        seen = self._seen(command.seen, standing.text.id)
-        reports = [mark for mark in standing.reported if isinstance(mark, e.CommentReported)]
+        seen = self._seen(command.seen, status.text.id)
+        reports = [mark for mark in status.reported if isinstance(mark, e.CommentReported)]
         for report in reports:
             if report.seen == seen and self._is_mine(report) and (self.by is not None or report.reason == command.reason):
                 return report.id
@@ -226,7 +234,7 @@ class Ruling(Question):
         reporters = {report.actor.id for report in reports if report.actor is not None}
         reporters |= {self.by.id} if self.by is not None else set()
         threshold = self.policy.report_threshold
-        holds = isinstance(posted, e.CommentPosted) and "held" not in standing.flags
+        holds = isinstance(posted, e.CommentPosted) and "held" not in status.flags
         if holds and self.by is not None and threshold is not None and len(reporters) >= threshold:
             drafts.append(self._hold(command.comment))
         return drafts
@@ -236,8 +244,8 @@ class Ruling(Question):
 
     def _resolve_reports(self, command: c.ResolveReports) -> Drafts | str:
         self._require(self._moderates())
-        _, standing = self._target(command.comment)
-        named = _chosen(command.cancels, (mark.id for mark in standing.reported))
+        _, status = self._target(command.comment)
+        named = _chosen(command.cancels, (mark.id for mark in status.reported))
         if not named:
             return self._last_cancel("reported", command.comment, command.comment)
         return self._draft(e.ReportsResolved, comment=command.comment, cancels=named)
@@ -247,9 +255,8 @@ class Ruling(Question):
     def _mark(self, command: c.Hold | c.Remove | c.Pin) -> Drafts | str:
         self._require(self._moderates())
         flag, kind = _MARKS[type(command)]
-        posted, standing = self._target(command.comment) if flag == "removed" else self._comment(command.comment)[1:]
-        gone = ("erased", "deleted") if flag != "pinned" else ("erased", "deleted", "removed", "held")
-        self._must_not_be(command.comment, standing, *gone)
+        posted, status = self._target(command.comment) if flag == "removed" else self._comment(command.comment)
+        self._must_allow(flag, command.comment, status.flags)
         up = marks_up(self.thread.cells(command.comment), flag, posted, self.rules)
         if up:
             return max(mark.id for mark in up)
@@ -260,13 +267,13 @@ class Ruling(Question):
 
     def _approve(self, command: c.Approve) -> Drafts | str:
         self._require(self._moderates())
-        _, posted, standing = self._comment(command.comment)
-        self._must_not_be(command.comment, standing, "erased", "deleted")
-        opening = self._opening(command, posted, standing, "held")
-        reports = _chosen(command.cancels, (mark.id for mark in standing.reported))
+        posted, status = self._comment(command.comment)
+        self._must_allow("open", command.comment, status.flags)
+        opening = self._opening(command, posted, status, "held")
+        reports = _chosen(command.cancels, (mark.id for mark in status.reported))
         if opening is None and not reports:
             return self._last_cancel("held", command.comment, command.comment)
-        seen = self._seen(command.seen, standing.text.id)
+        seen = self._seen(command.seen, status.text.id)
         fields = opening or {"comment": command.comment, "cancels": (), "seen": seen}
         drafts = self._draft(e.CommentApproved, **fields)
         if reports:
@@ -275,20 +282,20 @@ class Ruling(Question):
 
     def _restore(self, command: c.Restore) -> Drafts | str:
         self._require(self._moderates())
-        posted, standing = self._target(command.comment)
-        self._must_not_be(command.comment, standing, "erased", "deleted")
-        opening = self._opening(command, posted, standing, "removed")
+        posted, status = self._target(command.comment)
+        self._must_allow("open", command.comment, status.flags)
+        opening = self._opening(command, posted, status, "removed")
         if opening is None:
             return self._last_cancel("removed", command.comment, command.comment)
         return self._draft(e.CommentRestored, **opening)
 
-    def _opening(self, command: c.Opening, posted: e.Event, standing: Standing, flag: str) -> dict[str, Any] | None:
+    def _opening(self, command: c.Opening, posted: e.Event, status: Status, flag: str) -> dict[str, Any] | None:
         """Return the fields of the approval or the restore; None if all that it names is down and open for the text seen."""
-        if flag not in standing.flags:
+        if flag not in status.flags:
             return None
         cells = self.thread.cells(command.comment)
         named = _chosen(command.cancels, cancellable(cells, flag, posted, self.rules))
-        seen = self._seen(command.seen, standing.text.id)
+        seen = self._seen(command.seen, status.text.id)
         up = {mark.id for mark in marks_up(cells, flag, posted, self.rules)}
         reach = opened(cells, seen, self.rules)
         if all(id not in up and reach.get(id, "") > id for id in named):
@@ -297,7 +304,7 @@ class Ruling(Question):
 
     def _unpin(self, command: c.Unpin) -> Drafts | str:
         self._require(self._moderates())
-        _, posted, _ = self._comment(command.comment)
+        posted, _ = self._comment(command.comment)
         named = _chosen(command.cancels, cancellable(self.thread.cells(command.comment), "pinned", posted, self.rules))
         if not named:
             return self._last_cancel("pinned", command.comment, command.comment)
@@ -305,7 +312,7 @@ class Ruling(Question):
 
     def _lock(self, command: c.Lock | c.Unlock) -> Drafts | str:
         self._require(self._moderates())
-        up = self.outline.locks.up
+        up = Locks(self.thread.cells(""), self.rules).up
         if isinstance(command, c.Lock):
             self._bounded("reason", command.reason, self.policy.max_reason)
             return up[-1] if up else self._draft(e.ThreadLocked, reason=command.reason)
@@ -325,7 +332,7 @@ class Ruling(Question):
         """Say something in the place of *former*, unless that says the same already."""
         if former is None:
             return self._draft(kind, **fields)
-        forgotten = is_absorbed(former, self.outline.horizons)
+        forgotten = is_forgotten(former, self._cutoffs())
         if not forgotten and all(getattr(former, name) == value for name, value in fields.items()):
             return former.id
         return self._draft(kind, replaced=[former.id], **fields)
@@ -350,10 +357,10 @@ class Ruling(Question):
 
     def _decide_correction(self, command: c.DecideCorrection) -> Drafts | str:
         self._require(self.rules.edits_article(self.by))
-        standing = self.outline.correction(command.correction)
-        if standing is None:
+        status = self._correction(command.correction)
+        if status is None:
             raise CorrectionNotFound(command.thread, command.correction)
-        self._must_not_be(command.correction, standing, "erased", "deleted", "removed")
+        self._must_allow("report", command.correction, status.flags)
         self._bounded("note", command.note, self.policy.max_reason)
         former = current_decision(self.thread.cells(command.correction), self.rules)
         if former is None and command.outcome == "reopened":
@@ -373,9 +380,8 @@ class Ruling(Question):
     def _erase_person(self, command: c.ErasePerson) -> Drafts | str:
         actor = self._identified()
         self._require(self._moderates() or actor.id == command.person)
-        facts = self.thread.facts()
-        last = max((fact.id for fact in facts if fact.actor is not None and fact.actor.id == command.person), default=NIL)
-        horizon = self.outline.horizons.get(command.person, "")
+        last = self.thread.last_act(command.person)
+        horizon = self._cutoffs().get(command.person, "")
         if horizon >= last:
             return horizon
         return self._draft(e.PersonErased, replaced=[last, horizon], person=command.person)

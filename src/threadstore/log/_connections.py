@@ -2,9 +2,9 @@
 One SQLite file and the connections to it; what the rows mean is `threadstore.log.sqlite`'s affair.
 
 **Connections.** There is one for writing, guarded by a lock, and as many for reading as are in use at once; idle ones are kept
-for the next reader. A writer begins IMMEDIATE: a transaction that starts by reading and wants to write later fails at once if
-another writer was faster, whatever the busy timeout says. Readers are told apart from writers by WAL: neither waits for the
-other.
+for the next reader. A database in memory has the one, which readers take as writers do. A writer begins IMMEDIATE: a
+transaction that starts by reading and wants to write later fails at once if another writer was faster, whatever the busy timeout
+says. Readers are told apart from writers by WAL: neither waits for the other.
 
 **Erasure.** `secure_delete` zeroes what is deleted from the main file, but the WAL keeps every page as it once was until it is
 written over. So after an erasure the WAL is checkpointed and cut to nothing. A reader of another process can prevent that for a
@@ -23,6 +23,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Condition, Lock
 from types import TracebackType
@@ -31,11 +32,14 @@ from weakref import WeakSet
 
 from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnavailable, ThreadStoreError
 from threadstore.log import _schema as schema
-from threadstore.log._sqlite_standings import Mark
+from threadstore.log._checkpoints import Checkpoints
 
-__all__ = ["Database"]
+__all__ = ["MEMORY", "Database", "Transaction"]
 
+#: The path of a database in memory.
+MEMORY: Final = ":memory:"
 _MAX_IDLE: Final = 8
+_STATEMENTS: Final = 512
 #: How long an erasure waits for readers to leave the WAL, in milliseconds, before it is left to the next write.
 _SCRUB_WAIT: Final = 200
 _PATIENCE: Final = 100
@@ -46,7 +50,28 @@ _WRITING: Final = (
     "PRAGMA temp_store = MEMORY",  # no temporary file ever holds a text
     "PRAGMA fullfsync = ON",  # macOS: fsync alone does not reach the disk there
     "PRAGMA journal_size_limit = 67108864",  # a bulk import leaves no giant WAL behind
+    "PRAGMA wal_autocheckpoint = 0",  # `_checkpoints` sees to it
 )
+
+
+class Transaction:
+    """
+    A transaction of the writing connection.
+
+    An interrupted caller (a signal handler may raise between any two steps) does not know whether it was committed: `committed`
+    tells.
+    """
+
+    __slots__ = ("begun", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.begun = False
+
+    @property
+    def committed(self) -> bool:
+        """Whether it was committed."""
+        return self.begun and not self.connection.in_transaction
 
 
 class Database:
@@ -60,7 +85,7 @@ class Database:
         factory: The class of the connections.
 
     Raises:
-        StoreUnavailable, UnsupportedSchema: The file can not be opened, or is no store of ours; it was not changed.
+        StoreUnavailable, UnsupportedSchema: The file cannot be opened, or is no store of ours; it was not changed.
     """
 
     def __init__(
@@ -81,15 +106,15 @@ class Database:
         self._writing = Lock()
         self._pooling = Lock()
         self._returned = Condition(self._pooling)
-        self._begun = 0  # transactions of this process; those that failed count twice, and a fork counts as one
         self._lent = 0
         self._idle: list[sqlite3.Connection] = []
         self._closed = True
         self._is_forking = self._is_resting = False
+        self._in_memory = path == MEMORY
         with self._writing, _Translated(self.target):
             with _forking:
                 _open.add(self)
-            if os.path.exists(path):
+            if not self._in_memory and os.path.exists(path):
                 self._inspect()
             self._writer = self._connect("mode=rwc")
             try:
@@ -98,14 +123,16 @@ class Database:
                 self._writer.close()
                 raise
             self._file = _identity(self._path)
+            self._checkpoints = Checkpoints(self._path, partial(self._connect, "mode=rw"), self._writing)
             self._closed = False
 
     # --- opening --------------------------------------------------------------------------------------------------------------
 
     def _connect(self, how: str) -> sqlite3.Connection:
         return sqlite3.connect(
-            f"{self._uri}?{how}",
-            uri=True,
+            MEMORY if self._in_memory else f"{self._uri}?{how}",
+            uri=not self._in_memory,
+            cached_statements=_STATEMENTS,
             timeout=self._timeout / 1_000,
             isolation_level=None,  # transactions are begun in words
             check_same_thread=False,  # each connection is used by one thread at a time
@@ -120,7 +147,7 @@ class Database:
 
         An immutable connection takes no lock, makes no file beside it and replays no journal; a plain read of the header would
         be worse, since closing any descriptor of the file drops the locks that this process holds on it (howtocorrupt.html,
-        section 2.2). It may meet a file that is just being made, so what it can not read is left to the next look, with a lock.
+        section 2.2). It may meet a file that is just being made, so what it cannot read is left to the next look, with a lock.
         """
         with suppress(sqlite3.Error, UnicodeDecodeError), closing(self._connect("mode=ro&immutable=1")) as connection:
             schema.is_store(connection, self.target)
@@ -131,12 +158,16 @@ class Database:
         """Make the file a store, unless it is one, before WAL hides its header from `_inspect`."""
         writer = self._writer
         writer.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
+        writer.execute("PRAGMA secure_delete = ON")
         writer.execute("BEGIN IMMEDIATE")
         if not schema.is_store(writer, self.target):
             schema.create(writer)
-        writer.execute("DELETE FROM snapshots WHERE false")  # fails if the file is read-only, which BEGIN IMMEDIATE overlooks
+        writer.execute("DELETE FROM erasures WHERE false")  # fails if the file is read-only, which BEGIN IMMEDIATE overlooks
         self._erased = schema.last_erasure(writer)
         writer.execute("COMMIT")
+        if self._in_memory:
+            self.scrub_wait = None
+            return
         if self._journal_mode() != "wal":
             raise StoreUnavailable(self.target, "its file system does not offer the shared memory that WAL needs")
         self._prepare()
@@ -164,8 +195,13 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for reading. Each statement sees one state; a transaction makes it one for several."""
+        """Give a connection for reading. Each statement sees one state; a transaction makes it one for several."""
         self.check_open()
+        if self._in_memory:
+            with self._writing, _Translated(self.target):
+                self.check_open()
+                yield self._writer
+            return
         with _Translated(self.target):
             connection = self._take()
             try:
@@ -199,41 +235,64 @@ class Database:
             self._lent -= 1
             self._returned.notify_all()
 
+    def is_free(self) -> bool:
+        """Return whether nobody writes at this moment, here or in another process, so that a writer need not wait."""
+        self.check_open()
+        if not self._writing.acquire(blocking=False):
+            return False
+        try:
+            if self._closed or self._in_memory:
+                return not self._closed
+            self._wake()
+            self._writer.execute("PRAGMA busy_timeout = 0")
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.execute("ROLLBACK")
+            except sqlite3.Error:
+                return False
+            finally:
+                self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
+            return True
+        finally:
+            self._writing.release()
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the writing connection, in a transaction that is committed at the end and rolled back on any error."""
+        """Give the writing connection, in a transaction that is committed at the end and rolled back on any error."""
+        with self.transaction() as transaction:
+            yield transaction.connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Give a transaction, which is committed at the end and rolled back on any error, and which tells which of it was done."""
         self.check_open()
         with self._writing, _Translated(self.target):
             self.check_open()
-            self._begun += 1
             self._wake()
+            transaction = Transaction(self._writer)
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 self._check_in_place()
-                yield self._writer
+                transaction.begun = True
+                yield transaction
                 self._writer.execute("COMMIT")
+            except sqlite3.Error:
+                transaction.begun = False
+                self._roll_back()
+                raise
             except BaseException:
-                self._begun += 1
                 if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                self._erased = self._scrubbed  # the number may be given again
+                    transaction.begun = False
+                    self._roll_back()
                 raise
             self._scrub()
+            if not self._in_memory:
+                self._checkpoints.note()
 
-    def mark(self) -> Mark | None:
-        """Name the state of the file: as soon as anybody writes it has another mark. None while this process writes."""
-        self.check_open()
-        if self._writing.locked():
-            return None
-        with self._writing:
-            try:
-                return None if self._closed or self._is_resting else self.mark_in_transaction()
-            except sqlite3.Error:
-                return None  # whoever reads on is told
-
-    def mark_in_transaction(self) -> Mark:
-        """Name the state of the file for whoever is writing: the one that it will have."""
-        return self._begun, self._writer.execute("PRAGMA data_version").fetchone()[0]
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+        self._erased = self._scrubbed  # the number may be given again
 
     def note_erasure(self, last: int, *, is_urgent: bool = False) -> None:
         """
@@ -241,7 +300,7 @@ class Database:
 
         If that *is_urgent*, since the caller waits for that erasure, it waits a little for readers.
         """
-        if last > self._scrubbed:
+        if last > self._scrubbed and not self._in_memory:
             self._erased = last
             self.scrub_wait = _SCRUB_WAIT if is_urgent else self.scrub_wait or 0
 
@@ -263,13 +322,13 @@ class Database:
         Write a copy to a new file, as of one moment, while others write.
 
         Raises:
-            StoreUnavailable: There is a file already, or it can not be made.
+            StoreUnavailable: There is a file already, or it cannot be made.
             StoreFull: No room for it; what was written is removed.
         """
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except OSError as error:
-            raise StoreUnavailable(path, f"the backup can not be made there ({error.strerror})") from error
+            raise StoreUnavailable(path, f"the backup cannot be made there ({error.strerror})") from error
         try:
             with self.reading() as source, _Translated(path), closing(sqlite3.connect(path)) as copy:
                 source.backup(copy)  # in one step, so that no writer makes it start anew
@@ -292,6 +351,7 @@ class Database:
                 idle, self._idle = self._idle, []
             for connection in idle:
                 connection.close()
+            self._checkpoints.close()
             with _Translated(self.target):
                 try:
                     if self.scrub_wait is not None:
@@ -310,7 +370,7 @@ class Database:
 
     def _check_in_place(self) -> None:
         """Raise `StoreUnavailable` if the path leads to another file now, or to none: nobody would find what is written."""
-        if _identity(self._path) != self._file:
+        if not self._in_memory and _identity(self._path) != self._file:
             raise StoreUnavailable(self.target, "its file was deleted, moved or replaced while it was open; open it anew")
 
     # --- forking --------------------------------------------------------------------------------------------------------------
@@ -324,8 +384,10 @@ class Database:
             self._returned.wait()
         if self._closed:
             return
+        if self._in_memory:
+            return
         self._is_resting = True
-        self._begun += 1  # the next connection counts the versions of the data anew
+        self._checkpoints.rest()
         with suppress(sqlite3.Error):
             while self._idle:
                 self._idle.pop().close()
@@ -334,6 +396,8 @@ class Database:
     def resume(self) -> None:
         """Let connections be used again, after `rest`."""
         self._is_forking = False
+        if self._is_resting:
+            self._checkpoints.resume()
         self._returned.notify_all()
         self._pooling.release()
         self._writing.release()

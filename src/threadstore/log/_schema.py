@@ -1,23 +1,25 @@
 """
 What a store's file looks like: its tables, the numbers in its header, and how a file is told from another program's.
 
-The header of a SQLite file has two numbers for its owner: `application_id` says that it is ours, `user_version` which schema it
-has. A textual dump loses both, so a file whose tables are all ours and whose header says nothing is a restored dump, and is
-given its numbers back. Any other file with tables is somebody else's and is not touched.
+The header of a SQLite file has two numbers for its owner: `application_id` says that it is ours,
+`user_version` which schema it has. A textual dump loses both, so a file whose tables are all ours
+and whose header says nothing is a restored dump, and is given its numbers back. Any other file
+with tables is somebody else's and is not touched.
 
-- `events.position` is the rowid itself with AUTOINCREMENT, so neither VACUUM nor dump and restore renumber it, and none is ever
-  reused.
-- Threads appear with their first event and never go, so `threads.id` sorts them by it. Erasures and snapshots name the thread
-  by its key, since they may come before its first event.
-- A store of an older schema is given the tables that it lacks when it is opened; what they keep is made when it is asked for.
-- Each row carries a checksum. That of an event is over its place and its record, which holds its id and thread as well; it is
-  looked at by every read, so it is one that costs little.
-- Each thread has a row of `summaries`, for the largest id of its events. What else is in it is of `revision`, which is 0 while
-  nobody has summed the thread up, and counts for nothing once the thread has another.
-- Beside each record stands its head (`threadstore.heads`), with a checksum of its own: large threads are read by their heads.
-- `acts` says at which positions a person acted (`threadstore.log._sqlite_acts`).
-- A redacted record is filled up to its former length with a byte in front that MessagePack never uses, so that SQLite writes it
-  over the old one in place and moves nothing (`threadstore.log.sqlite` says why).
+**The log** is `threads` (up to `earliest`), `events` and `erasures`.
+
+- `events.position` is the rowid itself. No row ever goes, which a trigger sees to, so the next
+  position is the largest and one; neither VACUUM nor dump and restore renumber it.
+- Threads appear with their first event and never go, so `threads.id` sorts them by it. Erasures
+  name the thread by its key, since they may come before its first event.
+- Each row of the log carries a checksum. That of an event is over its place and its record, which
+  holds its id and thread as well; it is looked at by every read, so it is one that costs little.
+- A redacted record is filled up to its former length with a byte in front that MessagePack never
+  uses, so SQLite writes it over the old one in place and moves nothing (`threadstore.log.sqlite`).
+
+**The read model** is the rest of `threads`, and all other tables; `threadstore.readmodel.rows` says
+what their columns mean. They hold ids, numbers and hashes, no words. `threads.model` names the rows
+that are shown: while a thread is built anew, others are written under another number.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ __all__ = [
     "APPLICATION_ID",
     "PAGE_SIZE",
     "VERSION",
+    "bucket_of",
     "checksum",
     "create",
     "event_checksum",
@@ -49,23 +52,42 @@ __all__ = [
 ]
 
 APPLICATION_ID: Final = 0x74687374  # "thst"
-VERSION: Final = 2
+VERSION: Final = 3
 
-#: Also the margin of a snapshot and of a front: whatever follows so many bytes in a row lies on overflow pages.
 PAGE_SIZE: Final = 4096
 
 _TABLES: Final[Mapping[str, str]] = {
     "threads": """(
         id INTEGER PRIMARY KEY,
         key TEXT NOT NULL UNIQUE,
-        revision INTEGER NOT NULL
+        revision INTEGER NOT NULL DEFAULT 0,
+        latest BLOB NOT NULL DEFAULT x'',
+        earliest BLOB NOT NULL DEFAULT x'',
+        bucket INTEGER NOT NULL DEFAULT 0,
+        model INTEGER NOT NULL DEFAULT 0,
+        projected INTEGER NOT NULL DEFAULT 0,
+        rules INTEGER NOT NULL DEFAULT 0,
+        building INTEGER NOT NULL DEFAULT 0,
+        total INTEGER NOT NULL DEFAULT 0,
+        top INTEGER NOT NULL DEFAULT 0,
+        pending INTEGER NOT NULL DEFAULT 0,
+        hidden INTEGER NOT NULL DEFAULT 0,
+        live INTEGER NOT NULL DEFAULT 0,
+        downs INTEGER NOT NULL DEFAULT 0,
+        waiting INTEGER NOT NULL DEFAULT 0,
+        since BLOB,
+        locked INTEGER NOT NULL DEFAULT 0,
+        late INTEGER NOT NULL DEFAULT 0,
+        cutoffs INTEGER NOT NULL DEFAULT 0,
+        described INTEGER,
+        unreadable INTEGER NOT NULL DEFAULT 0,
+        crc INTEGER NOT NULL DEFAULT 0
     ) STRICT""",
     "events": """(
-        position INTEGER PRIMARY KEY AUTOINCREMENT,
-        thread INTEGER NOT NULL REFERENCES threads (id),
+        position INTEGER PRIMARY KEY,
+        thread INTEGER NOT NULL,
         revision INTEGER NOT NULL,
         id BLOB NOT NULL UNIQUE,
-        head BLOB NOT NULL,
         crc BLOB NOT NULL,
         data BLOB NOT NULL,
         UNIQUE (thread, revision)
@@ -78,53 +100,82 @@ _TABLES: Final[Mapping[str, str]] = {
         shown INTEGER NOT NULL,
         crc BLOB NOT NULL
     ) STRICT""",
-    "snapshots": """(
-        thread TEXT PRIMARY KEY,
-        fingerprint TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        crc BLOB NOT NULL,
-        margin BLOB NOT NULL,
-        state BLOB NOT NULL
-    ) STRICT""",
-    "snapshot_parts": """(
-        thread TEXT NOT NULL,
-        fingerprint TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        part INTEGER NOT NULL,
-        margin BLOB NOT NULL,
-        state BLOB NOT NULL,
-        PRIMARY KEY (thread, fingerprint, revision, part)
-    ) STRICT""",
-    "fronts": """(
-        thread TEXT NOT NULL,
-        fingerprint TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        crc BLOB NOT NULL,
-        margin BLOB NOT NULL,
-        state BLOB NOT NULL,
-        PRIMARY KEY (thread, fingerprint)
-    ) STRICT""",
-    "summaries": """(
-        thread INTEGER PRIMARY KEY REFERENCES threads (id),
-        latest BLOB NOT NULL,
-        revision INTEGER NOT NULL,
-        waiting BLOB NOT NULL,
-        fingerprint TEXT NOT NULL,
-        crc BLOB NOT NULL,
-        state BLOB NOT NULL
-    ) STRICT""",
-    "acts": """(
-        actor BLOB NOT NULL,
+    "comments": """(
+        model INTEGER NOT NULL,
+        parent BLOB NOT NULL,
+        dead INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        root BLOB NOT NULL,
+        post INTEGER NOT NULL,
+        text INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        kids INTEGER NOT NULL,
+        replies INTEGER NOT NULL,
+        up INTEGER NOT NULL,
+        down INTEGER NOT NULL,
+        kinds BLOB,
+        mentions BLOB,
+        author INTEGER NOT NULL,
+        rank INTEGER,
+        bucket INTEGER,
+        active BLOB,
+        since BLOB,
+        withheld INTEGER,
+        pinned INTEGER,
+        crc INTEGER NOT NULL,
+        PRIMARY KEY (model, parent, dead, id)
+    ) STRICT, WITHOUT ROWID""",
+    "reactions": """(
+        model INTEGER NOT NULL,
+        comment BLOB NOT NULL,
+        actor INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        event INTEGER NOT NULL,
+        given INTEGER NOT NULL,
+        PRIMARY KEY (model, comment, actor, kind)
+    ) STRICT, WITHOUT ROWID""",
+    "facts": """(
+        model INTEGER NOT NULL,
+        target BLOB NOT NULL,
         position INTEGER NOT NULL,
-        PRIMARY KEY (actor, position)
+        PRIMARY KEY (model, target, position)
+    ) STRICT, WITHOUT ROWID""",
+    "authors": """(
+        author INTEGER NOT NULL,
+        model INTEGER NOT NULL,
+        id BLOB NOT NULL,
+        PRIMARY KEY (author, model, id)
+    ) STRICT, WITHOUT ROWID""",
+    "names": """(
+        model INTEGER NOT NULL,
+        length INTEGER NOT NULL,
+        name INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        first BLOB NOT NULL,
+        last BLOB NOT NULL,
+        PRIMARY KEY (model, length, name, actor)
     ) STRICT, WITHOUT ROWID""",
 }
 _INDEXES: Final[Mapping[str, str]] = {
     "erasures_by_what": "ON erasures (thread, comment, person, before)",
-    "summaries_by_latest": "ON summaries (latest)",
+    "threads_by_bucket": "ON threads (bucket)",
+    "threads_by_since": "ON threads (since) WHERE since IS NOT NULL",
+    "comments_by_id": "ON comments (model, id)",
+    "comments_by_rank": "ON comments (model, rank DESC, id) WHERE rank IS NOT NULL",
+    "comments_by_bucket": "ON comments (model, bucket) WHERE bucket IS NOT NULL",
+    "comments_by_since": "ON comments (model, since, id) WHERE since IS NOT NULL",
+    "comments_by_withheld": "ON comments (model, withheld) WHERE withheld IS NOT NULL",
+    "comments_by_pin": "ON comments (model, pinned) WHERE pinned IS NOT NULL",
+    "comments_by_mentions": "ON comments (model, id) WHERE mentions IS NOT NULL",
 }
+_TRIGGERS: Final[Mapping[str, str]] = {
+    "events_stay": "BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'events are never deleted'); END",
+}
+#: What earlier schemas had besides.
+_DROPPED: Final = ("snapshots", "snapshot_parts", "fronts", "summaries", "acts")
+_FORMER: Final = frozenset({*_DROPPED, "summaries_by_latest"})
 
-_CONTENT = r"SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
+_CONTENT: Final = r"SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
 
 
 #: The one byte that the MessagePack specification calls "never used".
@@ -185,26 +236,67 @@ def is_store(connection: sqlite3.Connection, target: str) -> bool:
         if version > VERSION:
             raise UnsupportedSchema(f"the store {target!r}", version, VERSION)
         return bool(version == VERSION)
-    content = {sql for (sql,) in connection.execute(_CONTENT)}
-    if application or not content <= _content():
+    names = {name for name, _ in connection.execute(_CONTENT)}
+    if application or not names <= _KNOWN_NAMES:
+        raise StoreUnavailable(target, "it is the SQLite database of another program")
+    if not all(_has_columns(connection, name) for name in names & _TABLES.keys()):
         raise StoreUnavailable(target, "it is the SQLite database of another program")
     return False
 
 
-def _content() -> set[str]:
-    """Return the statements as SQLite keeps them."""
-    tables = {f"CREATE TABLE {name} {definition}" for name, definition in _TABLES.items()}
-    return tables | {f"CREATE INDEX {name} {definition}" for name, definition in _INDEXES.items()}
+_KNOWN_NAMES: Final = _TABLES.keys() | _INDEXES.keys() | _TRIGGERS.keys() | _FORMER
+
+
+def _has_columns(connection: sqlite3.Connection, table: str) -> bool:
+    """Return whether a table has no column but those that ours has, or had."""
+    columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    ours = {line.split()[0] for line in _TABLES[table].splitlines()[1:-1]}
+    return columns <= ours | {"head"}
 
 
 def create(connection: sqlite3.Connection) -> None:
     """Create the tables, as far as they are missing, and number the header: all in the present transaction."""
+    _lift(connection)
     for name, definition in _TABLES.items():
         connection.execute(f"CREATE TABLE IF NOT EXISTS {name} {definition}")
     for name, definition in _INDEXES.items():
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name} {definition}")
+    for name, definition in _TRIGGERS.items():
+        connection.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {definition}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _lift(connection: sqlite3.Connection) -> None:
+    """
+    Bring the log of an earlier schema into this one's tables.
+
+    The read model of each thread is made when the thread is first used. What was derived before is dropped.
+    """
+    for name in _DROPPED:
+        connection.execute(f"DROP TABLE IF EXISTS {name}")
+    for name, columns in (("threads", "id, key, revision"), ("events", "position, thread, revision, id, crc, data")):
+        found = [sql for kind, sql in connection.execute(_CONTENT) if kind == name]
+        if found and found[0] != f"CREATE TABLE {name} {_TABLES[name]}":
+            connection.execute(f"ALTER TABLE {name} RENAME TO former_{name}")
+            connection.execute(f"CREATE TABLE {name} {_TABLES[name]}")
+            connection.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM former_{name} ORDER BY 1")
+            connection.execute(f"DROP TABLE former_{name}")
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'events'").fetchone():
+        return
+    ends = connection.execute("SELECT thread, max(id), min(id) FROM events GROUP BY thread").fetchall()
+    rows = [(last, first, bucket_of(last), thread) for thread, last, first in ends]
+    connection.executemany("UPDATE threads SET latest = ?, earliest = ?, bucket = ? WHERE id = ? AND latest = x''", rows)
+
+
+def bucket_of(id: bytes) -> int:
+    """
+    Return which four seconds an id is of.
+
+    Lists by recency are indexed by it, and sorted within it: an index of the ids themselves would have to be written anew
+    with each event.
+    """
+    return int.from_bytes(id[:6], "big") >> 12
 
 
 def last_erasure(connection: sqlite3.Connection) -> int:

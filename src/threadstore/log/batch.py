@@ -1,6 +1,5 @@
 """
-What every log does alike when a batch or a front arrives, or a place is asked for, whatever it stores it in: pure functions, no
-storage.
+What every log does alike when a batch arrives or a place is asked for, whatever it stores it in: pure functions, no storage.
 
 A batch is judged in the order of blame. Events of another thread are misuse (`ValueError`). Two facts under one id can not both
 be true (`ConflictingEvent`). Only then does it matter what the caller believed of the thread (`WrongRevision`), and only if
@@ -9,15 +8,15 @@ something is new: a retry has already happened, so it can not come too late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from threadstore.errors import ConflictingEvent, WrongRevision
-from threadstore.log.protocol import MAX_FRONTS, Expect, Expected, Snapshot
+from threadstore.log.protocol import Expect, Expected
 from threadstore.model.codec import decode, encode
 from threadstore.model.events import Erasure, Event, same_fact
 
-__all__ = ["END", "Erasures", "check_expected", "check_limit", "check_place", "check_same", "distinct", "fronts_beside"]
+__all__ = ["END", "Erasures", "check_expected", "check_limit", "check_place", "check_same", "distinct"]
 
 #: No position, no revision and no number of records lies beyond it.
 END: Final = (1 << 63) - 1
@@ -121,19 +120,3 @@ class Erasures:
         of_comment = self._by_comment.get(event.target, ())
         of_person = self._by_person.get(event.actor.id, ()) if event.actor else ()
         return any(erasure.absorbs(event) for erasure in (*of_comment, *of_person))
-
-
-def fronts_beside(front: Snapshot, former: Mapping[str, int], shown: int) -> set[str] | None:
-    """
-    Return which fronts of a thread stay beside a new one, by their fingerprints; None if that one is not to be kept.
-
-    Args:
-        front: The new one.
-        former: The revisions of those that there are, by fingerprint.
-        shown: The first revision whose state holds nothing that was erased.
-    """
-    if front.revision < max((shown, *former.values())):
-        return None
-    others = former.keys() - {front.fingerprint}
-    are_current = all(former[name] == front.revision for name in others)
-    return others if are_current and len(others) < MAX_FRONTS else set()

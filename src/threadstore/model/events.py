@@ -28,6 +28,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final, Literal, NamedTuple, TypeVar, get_args
 
 from msgspec import MsgspecError, Raw, Struct
@@ -72,6 +74,7 @@ __all__ = [
     "UnknownEvent",
     "Write",
     "Writer",
+    "actor_key",
     "is_redacted",
     "redact",
     "same_fact",
@@ -192,6 +195,18 @@ class Actor(Struct, frozen=True, array_like=True, gc=False):
             raise ValueError("an actor's id must be opaque: it looks like an e-mail address, which erasure could not remove")
         check_text(self.name, "an actor's name", MAX_NAME)
         check_choice(self.role, "role", ROLES)
+
+
+def actor_key(actor: Actor | str | None) -> int:
+    """Return the hash (BLAKE2b, 64 bits) by which an actor, or the one with this id, is known; 0 for an anonymous one."""
+    if actor is None:
+        return 0
+    return _hash_of(actor if isinstance(actor, str) else actor.id)
+
+
+@lru_cache(maxsize=65_536)
+def _hash_of(id: str) -> int:
+    return int.from_bytes(blake2b(id.encode(), digest_size=8).digest(), "big", signed=True) or 1
 
 
 class TextQuote(Struct, frozen=True, array_like=True, gc=False):

@@ -21,7 +21,7 @@ from typing import Final
 from threadstore.model.codec import encode
 from threadstore.model.events import REGISTERS, Event, Key, Shape, is_redacted, redact
 
-__all__ = ["SHAPES", "Cell", "join"]
+__all__ = ["SHAPES", "Cell", "join", "wins"]
 
 Cell = dict[Key, Event]
 
@@ -52,9 +52,14 @@ _WINS: Final[Mapping[Shape, Callable[[Event, Event], bool]]] = {
 }
 
 
+def wins(shape: Shape, event: Event, standing: Event) -> bool:
+    """Return whether *event* takes the place of another fact that stands under its key. Complexity: O(1)."""
+    return _WINS[shape](event, standing)
+
+
 def join(shape: Shape, cell: Cell, key: Key, event: Event) -> bool:
     """
-    Let *event* into *cell* under *key* and return whether the cell changed.
+    Fold *event* into *cell* under *key* and return whether the cell changed.
 
     Complexity: O(1); two different facts under one id cost an encoding each.
     """

@@ -1,10 +1,14 @@
 """
 The fold: a set of facts becomes the state of a thread.
 
-The state is made of cells (see `threadstore.model.events.REGISTERS`), kept per target: a comment, a correction, or the thread as a
-whole. Each fact is joined into its cells by itself alone, so folding is commutative, associative and idempotent: any order,
-any duplication, any batching and any exchange between replicas gives the same state. Of most comments nothing is known but that
-they were posted; their cells are made when they are needed.
+The state is made of cells (see `threadstore.model.events.REGISTERS`), kept per target: a
+comment, a correction, or the thread as a whole. Each fact is joined into its cells by itself
+alone, so folding is commutative, associative and idempotent: any order, any duplication, any
+batching and any exchange between replicas gives the same state.
+
+A comment is **simple** while nothing is known of it but that it was posted, and who reacted.
+Most comments are. Their cells are made when somebody asks, and reactions are kept apart, so a
+simple comment costs one entry.
 
 Laws:
 
@@ -12,7 +16,8 @@ Laws:
 - `apply` answers whether the state changed; applying again never changes it.
 - `merge` is a least upper bound: commutative, associative, idempotent.
 - Equal sets of events have equal digests; so have a full replica and a redacted one.
-- Nothing here refuses an event, reads a clock, or judges: whether a fact has effect is for the views to say, from the set.
+- Nothing here refuses an event, reads a clock, or judges: whether a fact has effect is for
+  `threadstore.model.status` to say, from the set.
 """
 
 from __future__ import annotations
@@ -20,22 +25,53 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import chain
-from typing import Self
+from typing import Final, Self
 
 from threadstore.model.codec import encode
-from threadstore.model.events import REGISTERS, CommentPosted, Event, redact
+from threadstore.model.events import REGISTERS, CommentPosted, Event, ReactionGiven, ReactionWithdrawn, Shape, Write, redact
 from threadstore.model.ids import NIL, time_of
-from threadstore.model.registers import SHAPES, Cell, join
+from threadstore.model.registers import SHAPES, Cell, join, wins
 
-__all__ = ["Cells", "State", "newest_first"]
+__all__ = ["Cells", "Reaction", "ReactionKey", "State", "cells_of_facts", "posted_in"]
 
 Cells = dict[str, Cell]
+Reaction = ReactionGiven | ReactionWithdrawn
 
-_NO_CELLS: Cells = {}
+#: The register of a reaction: comment, actor (None for anonymous ones, which never count), kind.
+ReactionKey = tuple[str, str | None, str]
+
+_NO_CELLS: Final[Cells] = {}
 
 
 def _cells_of(posted: CommentPosted) -> Cells:
     return {"posted": {(posted.id,): posted}}
+
+
+def _join_fact(cells: Cells, event: Event, writes: Iterable[Write]) -> list[Event | None]:
+    """Join a fact into the cells of its target; return what it replaced in each register that changed."""
+    replaced: list[Event | None] = []
+    for name, shape, key_of, when in writes:
+        if when is None or when(event):
+            cell = cells.setdefault(name, {})
+            key = key_of(event)
+            before = cell.get(key)
+            if join(shape, cell, key, event):
+                replaced.append(before)
+    return replaced
+
+
+def cells_of_facts(facts: Iterable[Event]) -> Cells:
+    """Return the cells that facts about one target make. Complexity: O(facts)."""
+    cells: Cells = {}
+    for fact in facts:
+        _join_fact(cells, fact, REGISTERS[type(fact)])
+    return cells
+
+
+def posted_in(cells: Cells, id: str) -> CommentPosted | None:
+    """Return the fact that posted the comment *id*, from its cells."""
+    posted = cells["posted"].get((id,)) if "posted" in cells else None
+    return posted if isinstance(posted, CommentPosted) else None
 
 
 class State:
@@ -48,27 +84,10 @@ class State:
     Not safe for use by several Python threads at once without a lock.
     """
 
-    __slots__ = (
-        "_bare",
-        "_cells",
-        "_complete",
-        "_facts",
-        "_today",
-        "_twins",
-        "changes",
-        "earliest",
-        "key",
-        "latest",
-        "revision",
-        "unreadable",
-    )
+    __slots__ = ("_cells", "_duplicates", "_facts", "_reactions", "_simple", "_today", "changes", "earliest", "key", "latest")
 
     def __init__(self, key: str = "") -> None:
         self.key = key
-        #: The place in the thread's stream that a store has read up to; 0 for a thread that comes from no store.
-        self.revision = 0
-        #: How many events up to there the store could not read; 0 for a thread that comes from no store.
-        self.unreadable = 0
         #: The largest id seen, whether or not its fact still stands; the nil id for an empty thread.
         self.latest = NIL
         #: The smallest id seen; empty for an empty thread.
@@ -76,12 +95,11 @@ class State:
         #: How often the state has changed.
         self.changes = 0
         self._cells: dict[str, Cells] = {}
-        #: Comments of which nothing is known but that they were posted: their cells are made when they are needed.
-        self._bare: dict[str, CommentPosted] = {}
+        self._simple: dict[str, CommentPosted] = {}
+        self._reactions: dict[ReactionKey, Reaction] = {}
         self._facts: dict[str, Event] = {}
         #: Other facts under ids that `_facts` has already.
-        self._twins: dict[bytes, Event] = {}
-        self._complete = True
+        self._duplicates: dict[bytes, Event] = {}
         self._today: Self | None = None
 
     def __repr__(self) -> str:
@@ -91,7 +109,7 @@ class State:
 
     def apply(self, event: Event) -> bool:
         """
-        Let one fact in, and return whether that changed the thread.
+        Fold one fact in, and return whether that changed the thread.
 
         Raises:
             TypeError: *event* is no event.
@@ -103,50 +121,47 @@ class State:
         if writes is None:
             raise TypeError(f"an event is needed, not {type(event).__name__}")
         self._admit(event)
-        if type(event) is CommentPosted and self._is_bare(event):
-            return self._put_bare(event)
-        cells = self._cells_for(event.target) if writes else _NO_CELLS
-        changed = False
-        for name, shape, key_of, when in writes:
-            if when is not None and not when(event):
-                continue
-            cell = cells.get(name)
-            if cell is None:
-                cell = cells[name] = {}
-            key = key_of(event)
-            before = cell.get(key)
-            if before is None:
-                cell[key] = event
-            elif not join(shape, cell, key, event):
-                continue
-            changed = True
-            self._changed(name, event, before)
-        self.changes += changed
-        return changed
+        if isinstance(event, ReactionGiven | ReactionWithdrawn):
+            return self._apply_reaction(event)
+        if type(event) is CommentPosted and self._stays_simple(event):
+            return self._apply_simple(event)
+        replaced = _join_fact(self._cells_for(event.target), event, writes) if writes else []
+        return self._note(event, replaced[0]) if replaced else False
 
-    def _is_bare(self, posted: CommentPosted) -> bool:
+    def _note(self, event: Event, before: Event | None) -> bool:
+        self.changes += 1
+        self._changed(event, before)
+        return True
+
+    def _changed(self, event: Event, before: Event | None) -> None:
+        """Derive what follows from *event*, which now stands in the place of *before*; for subclasses."""
+
+    def _stays_simple(self, posted: CommentPosted) -> bool:
         """Return whether *posted* would be all that is known of the comment."""
         id = posted.id
-        return id not in self._cells and not (posted.spoiler or posted.held) and self._bare.get(id, posted) == posted
+        return id not in self._cells and not (posted.spoiler or posted.held) and self._simple.get(id, posted) == posted
 
-    def _put_bare(self, posted: CommentPosted) -> bool:
-        if posted.id in self._bare:
+    def _apply_simple(self, posted: CommentPosted) -> bool:
+        if posted.id in self._simple:
             return False
-        self._bare[posted.id] = posted
-        self.changes += 1
-        self._changed("posted", posted, None)
-        return True
+        self._simple[posted.id] = posted
+        return self._note(posted, None)
+
+    def _apply_reaction(self, event: Reaction) -> bool:
+        key = (event.comment, None if event.actor is None else event.actor.id, event.kind)
+        before = self._reactions.get(key)
+        if before is not None and (before == event or not wins(Shape.LATEST, event, before)):
+            return False
+        self._reactions[key] = event
+        return self._note(event, before)
 
     def _cells_for(self, target: str) -> Cells:
         """Return the cells of a target, to be changed."""
         cells = self._cells.get(target)
         if cells is None:
-            posted = self._bare.pop(target, None)
+            posted = self._simple.pop(target, None)
             cells = self._cells[target] = {} if posted is None else _cells_of(posted)
         return cells
-
-    def _changed(self, cell: str, event: Event, before: Event | None) -> None:
-        """Note that *event* now stands in a cell of its target in the place of *before*; for subclasses that derive from it."""
 
     def _admit(self, event: Event) -> None:
         if event.thread != self.key:
@@ -163,11 +178,11 @@ class State:
     def _remember(self, id: str, event: Event) -> None:
         known = self._facts.setdefault(id, event)
         if known is not event and known != event:
-            self._twins[encode(event)] = event
+            self._duplicates[encode(event)] = event
 
     def merge(self, other: State) -> Self:
         """
-        Let in all that *other* knows; return self.
+        Fold in all that *other* knows; return self.
 
         Raises:
             ValueError: *other* is another thread.
@@ -176,25 +191,22 @@ class State:
         """
         if self.key and other.key and self.key != other.key:
             raise ValueError(f"{other.key!r} is another thread than {self.key!r}")
-        self._let_in(other)
+        for event in list(other.facts()):
+            self._remember(event.id, event)
+        for posted in list(other._simple.values()):
+            if self._stays_simple(posted):
+                self._apply_simple(posted)
+            else:
+                self._join(posted.id, _cells_of(posted))
+        for target, cells in list(other._cells.items()):
+            self._join(target, cells)
+        for reaction in list(other._reactions.values()):
+            self._apply_reaction(reaction)
         self.key = self.key or other.key
         self.latest = max(self.latest, other.latest)
         if other.earliest and (not self.earliest or other.earliest < self.earliest):
             self.earliest = other.earliest
-        self._complete = self._complete and other._complete
         return self
-
-    def _let_in(self, other: State) -> None:
-        for event in list(other.facts()):
-            self._remember(event.id, event)
-        bare, kept = other.bare_and_kept()
-        for posted in list(bare):
-            if self._is_bare(posted):
-                self._put_bare(posted)
-            else:
-                self._join(posted.id, _cells_of(posted))
-        for target, cells in list(kept):
-            self._join(target, cells)
 
     def _join(self, target: str, others: Cells) -> None:
         """Join into the cells of a target what stands in another state's: where the two are equal there is nothing to do."""
@@ -203,62 +215,52 @@ class State:
             cell = cells.setdefault(name, {})
             if cell == other:
                 continue
-            shape = SHAPES[name]
-            for key, event in other.items():
+            for key, event in list(other.items()):
                 before = cell.get(key)
-                if join(shape, cell, key, event):
-                    self.changes += 1
-                    self._changed(name, event, before)
+                if join(SHAPES[name], cell, key, event):
+                    self._note(event, before)
 
     # --- the facts ------------------------------------------------------------------------------------------------------------
 
     def fact(self, id: str) -> Event | None:
-        """
-        Return the fact with this id if the thread was given it.
-
-        A thread that was restored from a snapshot knows the facts that still stand, and those that came later. Complexity: O(1).
-        """
+        """Return the fact with this id if the thread was given it. Complexity: O(1)."""
         return self._facts.get(id)
 
     def facts(self) -> Iterator[Event]:
         """Yield the facts that the thread was given, in no particular order."""
-        return chain(self._facts.values(), self._twins.values())
+        return chain(self._facts.values(), self._duplicates.values())
 
     def standing_facts(self) -> Iterator[Event]:
         """
         Yield the facts that make up the state: those that no other has evicted, each as often as it stands in a cell.
 
-        Folding them gives an equal thread, so they serve as its snapshot. Complexity: O(n).
+        Complexity: O(n).
         """
-        bare, kept = self.bare_and_kept()
-        yield from bare
-        for _, cells in kept:
+        yield from self._simple.values()
+        yield from self._reactions.values()
+        for cells in self._cells.values():
             for cell in cells.values():
                 yield from cell.values()
 
-    def bare_and_kept(self) -> tuple[Iterable[CommentPosted], Iterable[tuple[str, Cells]]]:
-        """Return the comments of which nothing else is known, and the cells of all other targets; not to be changed."""
-        return self._bare.values(), self._cells.items()
-
     def cells(self, target: str) -> Cells:
-        """Return the cells of a comment, a correction, or the thread as a whole (``""``); not to be changed."""
+        """Return the cells of a comment, a correction, or the thread (``""``), reactions apart; not to be changed."""
         cells = self._cells.get(target)
         if cells is None:
-            posted = self._bare.get(target)
+            posted = self._simple.get(target)
             cells = _NO_CELLS if posted is None else _cells_of(posted)
         return cells
 
-    def reactions(self, target: str) -> Cell | None:
-        """Return the reactions to a comment, by actor and kind; not to be changed."""
-        return self.cells(target).get("reaction")
+    def reaction(self, comment: str, actor: str, kind: str) -> Reaction | None:
+        """Return the last reaction of one kind that an actor gave to a comment, or withdrew."""
+        return self._reactions.get((comment, actor, kind))
+
+    def reactions(self) -> Iterator[tuple[ReactionKey, Reaction]]:
+        """Yield every reaction that stands, in no particular order."""
+        return iter(self._reactions.items())
 
     def targets(self) -> Iterator[str]:
-        """Yield all that some fact is about."""
-        return chain(self._bare, self._cells)
-
-    def newest(self, below: str | None = None) -> Iterator[str]:
-        """Yield what some fact is about, the largest id first, from *below* an id on; not the thread. Complexity: O(n log n)."""
-        return iter(newest_first(self.targets(), below))
+        """Yield all that some fact is about, reactions apart."""
+        return chain(self._simple, self._cells)
 
     def digest(self) -> str:
         """
@@ -284,15 +286,7 @@ class State:
             apply(event)
         return state
 
-    @classmethod
-    def restored(cls, key: str, events: Iterable[Event], *, revision: int, latest: str, earliest: str) -> Self:
-        """Return the thread that a snapshot of its standing facts was taken of."""
-        thread = cls.of(events, key=key)
-        thread.revision = revision
-        thread.latest = max(thread.latest, latest)
-        thread.earliest = min(thread.earliest, earliest) if thread.earliest else earliest
-        thread._complete = False
-        return thread
+    # --- the past -------------------------------------------------------------------------------------------------------------
 
     def as_of(self, moment: int) -> Self:
         """
@@ -300,33 +294,17 @@ class State:
 
         Texts and what conceals them are always today's, so that nothing withheld since then comes back.
 
-        Raises:
-            ValueError: The thread was restored from a snapshot, which does not hold what was overwritten; ask its store.
-
         Complexity: O(n).
         """
-        if not self._complete:
-            raise ValueError("a thread restored from a snapshot does not know its past; use StoredThread.as_of")
         return self.past(event for event in self.facts() if time_of(event.id) <= moment)
 
     def past(self, events: Iterable[Event]) -> Self:
         """Return the thread that only *events* had made, with this one's texts and concealment. Complexity: O(n)."""
         thread = self.of(events, key=self.key)
-        thread.revision = self.revision
-        thread.unreadable = self.unreadable
         thread._today = self.today
         return thread
-
-    def look_from(self, today: Self) -> None:
-        """Let a past take its texts and concealment from *today*, which may have grown since. Complexity: O(1)."""
-        self._today = today
 
     @property
     def today(self) -> Self:
         """Return the thread whose texts and concealment hold: itself, unless it is a past of another."""
         return self if self._today is None else self._today
-
-
-def newest_first(targets: Iterable[str], below: str | None) -> list[str]:
-    """Return those of *targets* that are below an id, the largest first; not the thread."""
-    return sorted((target for target in targets if target and (below is None or target < below)), reverse=True)

@@ -16,9 +16,9 @@ anybody sees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -30,45 +30,65 @@ from threadstore.model.events import (
     CorrectionSuggested,
     Erasure,
     Event,
-    Key,
     PersonErased,
-    ReactionGiven,
 )
 from threadstore.model.policy import Rules
 from threadstore.model.registers import Cell
-from threadstore.views.types import CONCEALMENTS, Concealment
 
 __all__ = [
+    "CONCEALMENTS",
+    "FORBIDS",
+    "Concealment",
+    "Given",
     "Locks",
-    "Standing",
+    "Status",
     "cancellable",
-    "correction_standing",
+    "correction_in",
+    "correction_status",
     "current_decision",
     "description",
-    "effective_reaction",
+    "effective_kinds",
     "erasure_of",
-    "is_absorbed",
     "is_author",
+    "is_forgotten",
     "is_pinned",
-    "is_unjudged",
+    "is_simple",
     "judge",
     "marks_up",
     "opened",
-    "person_erasures",
+    "person_cutoffs",
     "rivals",
-    "tally",
 ]
 
 Cells = Mapping[str, Cell]
 
 _EMPTY: Final[Cell] = {}
-#: The cells that say nothing about a comment's standing: most comments have no others.
-_UNJUDGED: Final = frozenset({"posted", "reaction"})
+_SIMPLE: Final = frozenset({"posted"})
+_GONE: Final = ("erased", "deleted", "removed")
+
+Concealment = Literal["erased", "deleted", "removed", "held", "spoiler", "missing"]
+
+#: In the order in which they are looked at: the first that holds conceals the body.
+CONCEALMENTS: Final[tuple[Concealment, ...]] = ("erased", "deleted", "removed", "held", "spoiler")
+
+#: Which flags of a comment or a correction forbid what somebody wants to do with it.
+FORBIDS: Final[Mapping[str, tuple[Concealment, ...]]] = {
+    "reply": ("erased", "deleted", "removed"),
+    "edit": ("erased", "deleted"),
+    "delete": ("erased",),
+    "react": ("erased", "deleted", "removed", "held"),
+    "spoiler": ("erased", "deleted"),
+    "report": ("erased", "deleted", "removed"),
+    "held": ("erased", "deleted"),
+    "removed": ("erased", "deleted"),
+    "pinned": ("erased", "deleted", "removed", "held"),
+    "open": ("erased", "deleted"),
+}
 
 Text = CommentPosted | CommentEdited
 
 
-class Standing(Struct, frozen=True, gc=False):
+class Status(Struct, frozen=True, gc=False):
     """
     What holds for a comment or a correction, whoever looks.
 
@@ -77,12 +97,14 @@ class Standing(Struct, frozen=True, gc=False):
         flags: Those that hold, in the order of `CONCEALMENTS`.
         stale: It is held only because its text is another than the one let through.
         reported: Open reports, oldest first.
+        since: The id of the oldest fact for which it waits for a moderator; empty if it does not wait.
     """
 
     text: CommentPosted | CommentEdited | CorrectionSuggested
     flags: tuple[Concealment, ...] = ()
     stale: bool = False
     reported: tuple[Event, ...] = ()
+    since: str = ""
 
     @property
     def place(self) -> str:
@@ -121,19 +143,19 @@ def _may_erase(actor: Actor | None, person: str, rules: Rules) -> bool:
     return actor is not None and (rules.moderates(actor) or actor.id == person)
 
 
-def person_erasures(thread_cells: Cells, rules: Rules) -> dict[str, str]:
+def person_cutoffs(thread_cells: Cells, rules: Rules) -> dict[str, str]:
     """Return, for each person with an effective erasure, the id below which their words are forgotten."""
-    horizons: dict[str, str] = {}
+    cutoffs: dict[str, str] = {}
     for event in thread_cells.get("person", _EMPTY).values():
         erasure = erasure_of(event, rules)
         if erasure is not None and erasure.person is not None and erasure.before is not None:
-            horizons[erasure.person] = max(erasure.before, horizons.get(erasure.person, ""))
-    return horizons
+            cutoffs[erasure.person] = max(erasure.before, cutoffs.get(erasure.person, ""))
+    return cutoffs
 
 
-def is_absorbed(event: Event, horizons: Mapping[str, str]) -> bool:
+def is_forgotten(event: Event, cutoffs: Mapping[str, str]) -> bool:
     """Return whether the event's texts are forgotten because of who wrote them."""
-    return event.actor is not None and event.id < horizons.get(event.actor.id, "")
+    return event.actor is not None and event.id < cutoffs.get(event.actor.id, "")
 
 
 # --- flags --------------------------------------------------------------------------------------------------------------------
@@ -257,46 +279,54 @@ def _unopened(cells: Cells, posted: CommentPosted, text: Text, rules: Rules) -> 
     return [mark for mark in lifted if reach.get(mark.id, "") <= mark.id]
 
 
-def is_unjudged(cells: Cells, horizons: Mapping[str, str]) -> bool:
-    """Return whether nothing is known of a target that `judge` would have to look at, but that the comment was posted."""
-    return not horizons and "posted" in cells and cells.keys() <= _UNJUDGED
+def is_simple(cells: Cells, posted: Event, cutoffs: Mapping[str, str]) -> bool:
+    """Return whether a comment is simple: nothing has to be judged, since nothing is known of it but that it was posted."""
+    return cells.keys() == _SIMPLE and not is_forgotten(posted, cutoffs)
 
 
-def judge(cells: Cells, posted: CommentPosted, horizons: Mapping[str, str], rules: Rules) -> Standing:
+def judge(cells: Cells, posted: CommentPosted, cutoffs: Mapping[str, str], rules: Rules) -> Status:
     """
     Return what holds for a comment.
 
     Args:
         cells: The cells of the comment.
         posted: The fact that posted it, from those cells.
-        horizons: Whose words are forgotten, from `person_erasures`.
+        cutoffs: Whose words are forgotten, from `person_cutoffs`.
         rules: Whose roles have effect.
 
-    Complexity: O(facts about the comment), reactions apart.
+    Complexity: O(facts about the comment).
     """
-    if is_unjudged(cells, horizons):
-        return Standing(posted)
+    if is_simple(cells, posted, cutoffs):
+        return Status(posted)
     text = current_text(cells, posted, rules)
     stale = bool(_unopened(cells, posted, text, rules))
-    erased = (
-        bool(_by_moderators(cells.get("erased", _EMPTY), rules)) or is_absorbed(posted, horizons) or is_absorbed(text, horizons)
-    )
+    held = marks_up(cells, "held", posted, rules)
     holds = {
-        "erased": erased,
+        "erased": _is_erased(cells, rules) or is_forgotten(posted, cutoffs) or is_forgotten(text, cutoffs),
         "deleted": _is_deleted(cells, posted),
         "removed": bool(marks_up(cells, "removed", posted, rules)),
-        "held": stale or bool(marks_up(cells, "held", posted, rules)),
+        "held": stale or bool(held),
         "spoiler": bool(marks_up(cells, "spoiler", posted, rules)),
     }
-    return Standing(text, _flags(holds), stale, _open_reports(cells, posted, rules))
+    waits_for = [*held, text] if stale else held
+    return _status(text, holds, stale, _open_reports(cells, posted, rules), waits_for)
+
+
+def _status(
+    text: Text | CorrectionSuggested, holds: Mapping[str, bool], stale: bool, reported: tuple[Event, ...], held: Sequence[Event]
+) -> Status:
+    flags = tuple(flag for flag in CONCEALMENTS if holds.get(flag, False))
+    is_gone = bool(flags) and flags[0] in _GONE
+    since = "" if is_gone else min((fact.id for fact in (*held, *reported)), default="")
+    return Status(text, flags, stale, reported, since)
+
+
+def _is_erased(cells: Cells, rules: Rules) -> bool:
+    return bool(_by_moderators(cells.get("erased", _EMPTY), rules))
 
 
 def _is_deleted(cells: Cells, posted: Event) -> bool:
     return any(is_author(event.actor, posted) for event in cells.get("deleted", _EMPTY).values())
-
-
-def _flags(holds: Mapping[str, bool]) -> tuple[Concealment, ...]:
-    return tuple(flag for flag in CONCEALMENTS if holds.get(flag, False))
 
 
 def _open_reports(cells: Cells, posted: Event, rules: Rules) -> tuple[Event, ...]:
@@ -310,6 +340,9 @@ def is_pinned(cells: Cells, posted: Event, rules: Rules) -> bool:
 
 # --- reactions ----------------------------------------------------------------------------------------------------------------
 
+#: What one actor did with each kind of reaction last: the id of that fact, and whether it was given.
+Given = Mapping[str, tuple[str, bool]]
+
 
 def rivals(kind: str, rules: Rules) -> frozenset[str]:
     """Return the kinds on offer of which an actor has one at a time, *kind* among them. Complexity: O(groups)."""
@@ -317,31 +350,20 @@ def rivals(kind: str, rules: Rules) -> frozenset[str]:
     return group & rules.kinds
 
 
-def effective_reaction(reactions: Mapping[Key, Event], actor: str | None, kind: str, rules: Rules) -> bool:
+def effective_kinds(given: Given, rules: Rules) -> frozenset[str]:
     """
-    Return whether an actor's reaction counts.
+    Return the kinds of which an actor's reaction counts: given, on offer, and nothing later in its exclusive group.
 
-    It does if it is given, of a kind that is offered, and nothing later in its exclusive group takes its place.
-
-    Complexity: O(groups + kinds in the group).
+    Complexity: O(kinds).
     """
-    mine = reactions.get((actor, kind))
-    if actor is None or kind not in rules.kinds or not isinstance(mine, ReactionGiven):
-        return False
+    offered = {kind: last for kind, last in given.items() if kind in rules.kinds}
+    return frozenset(kind for kind, (id, is_given) in offered.items() if is_given and _is_last(kind, id, offered, rules))
+
+
+def _is_last(kind: str, id: str, offered: Given, rules: Rules) -> bool:
     if not rules.exclusive:
         return True
-    others = ((reactions.get((actor, other)), other) for other in rivals(kind, rules))
-    return all(fact is None or (fact.id, other) <= (mine.id, kind) for fact, other in others)
-
-
-def tally(cells: Cells, rules: Rules) -> dict[str, int]:
-    """Return how many actors reacted, by kind. Complexity: O(reactions)."""
-    cell = cells.get("reaction", _EMPTY)
-    counts: dict[str, int] = {}
-    for actor, kind in cell:
-        if effective_reaction(cell, actor, kind, rules):
-            counts[kind] = counts.get(kind, 0) + 1
-    return counts
+    return all((offered[other][0], other) <= (id, kind) for other in rivals(kind, rules) if other in offered)
 
 
 # --- the thread as a whole ----------------------------------------------------------------------------------------------------
@@ -380,14 +402,26 @@ def description(thread_cells: Cells, rules: Rules) -> Event | None:
 # --- corrections --------------------------------------------------------------------------------------------------------------
 
 
-def correction_standing(cells: Cells, suggested: CorrectionSuggested, horizons: Mapping[str, str], rules: Rules) -> Standing:
+def correction_in(cells: Cells, id: str) -> CorrectionSuggested | None:
+    """
+    Return the fact that suggested the correction *id*, from its cells.
+
+    None if there is none. An anonymous suggestion has no effect, and an id that is a comment's is no correction's.
+    """
+    suggested = cells.get("suggested", _EMPTY).get((id,))
+    if not isinstance(suggested, CorrectionSuggested) or suggested.actor is None or "posted" in cells:
+        return None
+    return suggested
+
+
+def correction_status(cells: Cells, suggested: CorrectionSuggested, cutoffs: Mapping[str, str], rules: Rules) -> Status:
     """Return what holds for a correction. Complexity: O(facts about it)."""
     holds = {
-        "erased": bool(_by_moderators(cells.get("erased", _EMPTY), rules)) or is_absorbed(suggested, horizons),
+        "erased": _is_erased(cells, rules) or is_forgotten(suggested, cutoffs),
         "deleted": _is_deleted(cells, suggested),
         "removed": bool(marks_up(cells, "removed", suggested, rules)),
     }
-    return Standing(suggested, _flags(holds), False, _open_reports(cells, suggested, rules))
+    return _status(suggested, holds, False, _open_reports(cells, suggested, rules), ())
 
 
 def current_decision(cells: Cells, rules: Rules) -> Event | None:

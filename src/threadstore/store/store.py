@@ -1,21 +1,21 @@
 """
-`ThreadStore`: load, decide, append.
+`ThreadStore`: many threads in one database.
 
-A store keeps hot threads in memory (`threadstore.hot`) and brings one up to date with a tail read each time it is used, since
-other processes write too. Writers need no coordination: events commute. A cold thread starts from its snapshot, if it has one.
+A command is decided inside the transaction that stores it, on rows that nobody can change meanwhile
+(`threadstore.store.plans`); writers share commits (`threadstore.store.writer`). The application's
+hooks are asked before, under no lock: first the command is decided on what stands, so that they are
+asked of nothing that the rules forbid, then they have their say, then it is decided in earnest.
 
-Ids come from one hybrid clock per store, above every id that the thread has seen. An erasure that has effect is handed to the log
-in the same step as its event, and the thread's state in memory is dropped, so that it is read again without the words. An erasure
-that somebody else wrote does the same when it is read.
+A page is read from tables in one short transaction that waits for nobody and writes nothing, and
+finished pages are remembered while their thread has the same revision. Rows that cannot be used (of
+other rules, of an older release, damaged) are made anew first; where somebody writes at that
+moment, the answer comes from a fold of the log instead of a wait.
 
-Writers share commits (`threadstore.store.commits`). One decides with its thread locked, and lets the thread have what is queued, so
-that the next decides on it; the lock is free again before it is stored. Readers, and whoever is refused or told that nothing
-was to be done, wait until all that they were judged or shown by is stored.
+Ids come from one hybrid clock per store, above every id that the thread has seen.
 
-Damage costs what it has hit. A thread is read without the events that are damaged, and counts them (`ThreadView.unreadable`):
-revisions are dense, so one of which nothing is left is missed as well. Such a thread is written to as any other, but its state
-is not kept as a snapshot, which would outlast the damage. Feeds leave out what is damaged. A copy of the log does not: `export`
-raises, so that nobody takes what is left for the whole.
+Damage costs what it has hit. A thread is shown without the events that are damaged, and counts them
+(`ThreadView.unreadable`). Such a thread is written to as any other. A copy of the log is not made of
+what is left: `export` raises, so that nobody takes that for the whole.
 """
 
 from __future__ import annotations
@@ -24,78 +24,60 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
 from functools import partial
-from itertools import groupby, islice
-from threading import Condition, Lock
+from itertools import islice
+from threading import Lock
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
-from threadstore import fronts, frozen
-from threadstore.decide.decide import is_same_request, resolve
-from threadstore.dense import DenseThread
+from threadstore.decide.questions import ask_hooks
 from threadstore.errors import (
     ClockSkew,
     ConflictingEvent,
     CorruptRecord,
     MergeRefused,
-    Rejected,
-    StoreError,
-    StoreUnavailable,
     ThreadStoreError,
-    UpcastFailed,
 )
-from threadstore.hot import Hot, HotThreads
-from threadstore.log.memory import MemoryLog
-from threadstore.log.protocol import Append, Damage, EventLog, Record, Revision, Snapshot, Summary
-from threadstore.log.sqlite import SqliteLog
+from threadstore.log.protocol import Damage, Record
+from threadstore.log.sqlite import TIMEOUT, SqliteLog, execute
 from threadstore.model import commands as c
-from threadstore.model.events import (
-    MAX_ACTOR_ID,
-    MAX_AT,
-    MAX_THREAD_KEY,
-    REGISTERS,
-    CommentErased,
-    Erasure,
-    Event,
-    PersonErased,
-    ThreadDescribed,
-    check_int,
-    check_key,
-    check_text,
-)
+from threadstore.model.events import MAX_ACTOR_ID, MAX_AT, MAX_THREAD_KEY, REGISTERS, Event, check_int, check_key, check_text
 from threadstore.model.ids import HybridClock, last_id_at, time_of
-from threadstore.model.policy import Policy
-from threadstore.model.status import erasure_of
-from threadstore.store.commits import Commit, Commits, Overtaken
-from threadstore.store.feeds import Feed, FeedItem
-from threadstore.store.thread import By, Reveal, StoredThread, actor_of, find_readable, readable
+from threadstore.model.policy import Policy, Verdict
+from threadstore.plans import Plan, run
+from threadstore.readmodel.lists import FeedItem, by_person, counts_in, latest_in, overview_of, unfit_in, waiting_in
+from threadstore.readmodel.queries import Unfit
+from threadstore.readmodel.source import opened_source
+from threadstore.store.pages import FinishedPages
+from threadstore.store.plans import Outcome, commanded, decided, erasures_in, merged
+from threadstore.store.reading import readable
+from threadstore.store.rebuilding import Rebuilding
+from threadstore.store.subscriptions import News, records_after
+from threadstore.store.thread import StoredThread, actor_of
 from threadstore.store.verify import verify_store
-from threadstore.streams import StreamOf
-from threadstore.summaries import Digest, Summed, fingerprint, read_summary
+from threadstore.store.writer import Writer
 from threadstore.views.cursors import read_cursor, write_cursor
-from threadstore.views.lens import Lens
-from threadstore.views.pages import check_bounds
+from threadstore.views.request import By, PageRequest, Reveal, check_bounds
+from threadstore.views.source import Source
 from threadstore.views.thread import Thread
-from threadstore.views.types import Counts, OverviewView, QueueView, ThreadLine
+from threadstore.views.types import Counts, OverviewView, QueueView
 
 __all__ = ["FeedItem", "ThreadStore", "open"]
 
-#: More events than this, and more than an eighth of what a thread has, are not folded one by one: it is read anew.
-_TAIL: Final = 2_000
-#: A thread that has so many events, and was read from its heads, gets a snapshot.
-SNAPSHOT_FROM: Final = 2_000
-_CACHE_BYTES: Final = 64 << 20
 _MERGE_BATCH: Final = 10_000
-_ERASING: Final = (CommentErased, PersonErased)
-_CHUNK: Final = 1_000
-_POLL_SECONDS: Final = 0.05
 _POLICY: Final = Policy()
+_LIMIT: Final = 10_000
+#: How often rows that cannot be used are made anew for one question.
+_TRIES: Final = 3
 
 T = TypeVar("T")
-Refusals = list[tuple[str, ThreadStoreError]]
+Refusal = tuple[str, ThreadStoreError]
+
+
+class _AskAgain(Exception):  # a signal to whoever asks the hooks
+    """The rules allow a command that they did not allow a moment ago, so the hooks were not asked."""
 
 
 def _wall_clock() -> int:
@@ -107,7 +89,7 @@ def open(  # the word that users expect, as in dbm.open
     *,
     policy: Policy = _POLICY,
     durability: str = "full",
-    cache_bytes: int = _CACHE_BYTES,
+    timeout: float = TIMEOUT,
     now: Callable[[], int] = _wall_clock,
 ) -> ThreadStore:
     """
@@ -118,68 +100,58 @@ def open(  # the word that users expect, as in dbm.open
         policy: What the application allows; the default allows much.
         durability: What a returned write survives. "full": a loss of power; "normal": a crash of the process, and a loss of power
             up to the last moments; "off": a crash of the process.
-        cache_bytes: How much memory hot threads may take, roughly. The one used last stays, whatever its size; 0 keeps none.
+        timeout: How many seconds a writer waits for the writers of other processes before it gives up (`StoreUnavailable`).
+            Readers never wait.
         now: The wall clock, in Unix milliseconds.
 
     Raises:
-        StoreUnavailable: *target* can not be opened, or is something else.
+        StoreUnavailable: *target* cannot be opened, or is something else.
         UnsupportedSchema: A newer release wrote it.
         ValueError: An argument is out of range, or no log is known for the target.
     """
-    log = _log_at(os.fspath(target), durability)
+    name = os.fspath(target)
+    if "://" in name:
+        raise ValueError(f"no log is known for {name.partition('://')[0]!r}; give the path of a file, or ':memory:'")
+    log = SqliteLog.open(name, durability=durability, timeout=timeout)
     try:
-        return ThreadStore(log, policy=policy, cache_bytes=cache_bytes, now=now)
+        return ThreadStore(log, policy=policy, now=now)
     except BaseException:
         log.close()
         raise
 
 
-def _log_at(target: str, durability: str) -> EventLog:
-    if target == ":memory:":
-        return MemoryLog()
-    if "://" in target:
-        raise ValueError(f"no log is known for {target.partition('://')[0]!r}; give the path of a file, or ':memory:'")
-    return SqliteLog.open(target, durability=durability)
-
-
 class ThreadStore:
     """
-    Many threads in one log. Made by `threadstore.open`; may be shared by Python threads.
+    Many threads in one database. Made by `threadstore.open`; may be shared by Python threads.
 
     Args:
-        log: Where the events live; the store closes it.
-        policy: What the application allows. Its hooks are called while their thread is locked.
-        cache_bytes: How much memory hot threads may take, roughly. The one used last stays, whatever its size; 0 keeps none.
+        log: Where the events live, with the read model beside them; the store closes it.
+        policy: What the application allows. Its hooks are called under no lock.
         now: The wall clock, in Unix milliseconds.
         random: ``random(k)`` returns k random bits.
     """
 
     def __init__(
         self,
-        log: EventLog,
+        log: SqliteLog,
         *,
         policy: Policy = _POLICY,
-        cache_bytes: int = _CACHE_BYTES,
         now: Callable[[], int] = _wall_clock,
         random: Callable[[int], int] = secrets.randbits,
     ) -> None:
-        if type(cache_bytes) is not int or cache_bytes < 0:
-            raise ValueError(f"cache_bytes must be an int of at least 0, not {cache_bytes!r}")
         self.policy = policy
         self.log = log
         self._now = now
         self._random = random
         self._clock = HybridClock(now, random)
         self._minting = Lock()
-        self._hot = HotThreads(cache_bytes, self._unread)
-        self._commits = Commits(log)
-        self._fingerprint = fingerprint(policy.rules)
-        self._frozen = frozen.fingerprint(policy.rules)
-        self._news = Condition()
-        self._process = os.getpid()
+        self._writer = Writer(log.database)
+        self._rebuilding = Rebuilding(log.database, self._writer, policy.rules, random)
+        self._pages = FinishedPages()
+        self._news = News()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} on a {type(self.log).__name__}, threads in memory: {len(self._hot)}>"
+        return f"<{type(self).__name__} on {self.log.database.target!r}>"
 
     def __enter__(self) -> Self:
         return self
@@ -190,9 +162,8 @@ class ThreadStore:
     def close(self) -> None:
         """Free all resources; every write that returned is kept. Closing again does nothing."""
         self.log.close()
-        if self._process == os.getpid():
-            self._hot.close()
-            self._spread_news()
+        self._pages.clear()
+        self._news.spread()
 
     def now(self) -> int:
         """Return the store's wall clock, in Unix milliseconds."""
@@ -214,158 +185,72 @@ class ThreadStore:
         """Yield the keys of all threads, in the order of their first events."""
         return self.log.threads()
 
-    @contextmanager
-    def using(self, key: str) -> Iterator[Thread]:
+    # --- reading --------------------------------------------------------------------------------------------------------------
+
+    def ask(self, key: str, plan: Callable[[Source], Plan[T]], question: Any = None) -> T:
         """
-        Lend the up-to-date thread for reading, and hold its lock meanwhile.
+        Return what a plan answers of a thread.
 
-        Complexity: O(events that others wrote since the last use); O(n) for a cold thread.
+        Args:
+            key: The thread.
+            plan: Makes the plan.
+            question: What is asked, if the answer may be remembered while the thread has its revision.
         """
-        self._check_process()
-        with self._hot.lend(key) as hot:
-            self._settle(hot, wait=True)
-            self._catch_up(hot)
-            yield hot.thread
+        for _ in range(_TRIES):
+            try:
+                return self._read(partial(self._asked, key, plan, question))
+            except Unfit as unfit:
+                if not self._rebuild(unfit.thread):
+                    break
+        return self._from_log(key, plan)
 
-    def ask(self, key: str, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
-        """
-        Return what the up-to-date thread answers, whose method *kind* is asked in this way.
+    def _asked(self, key: str, plan: Callable[[Source], Plan[T]], question: Any) -> Plan[T]:
+        source = yield from opened_source(key, self.policy.rules)
+        if question is None:
+            return (yield from plan(source))
+        known = self._pages.find(question, source.revision)
+        if known is None:
+            known = yield from plan(source)
+            self._pages.keep(question, source.revision, known)
+        return known  # type: ignore[no-any-return]  # under a question there is its answer
 
-        A large thread that nobody has in memory need not be read for what it is asked first (`threadstore.fronts`).
+    def _read(self, make: Callable[[], Plan[T]]) -> T:
+        """Run a plan in a transaction that reads one state."""
+        with self.log.database.reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                return execute(connection, make())
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
-        Complexity: that of `using` and of the method; O(answer) for a cold thread that has a front.
-        """
-        self._check_process()
-        with self._hot.lend(key) as hot:
-            if hot.is_cold and (ready := self._at_front(hot, kind, how)) is not None:
-                return cast(T, ready)
-            self._settle(hot, wait=True)
-            self._catch_up(hot)
-            told = answer(hot.thread)
-            revision, unasked = hot.unasked
-            if kind in unasked and revision == hot.thread.revision:
-                unasked.discard(kind)
-                self._keep_front(hot, kind, how, told)
-            return told
+    def _rebuild(self, key: str, *, wait: bool = False) -> bool:
+        """Make the rows of a thread anew; return False where somebody else writes, for whom a reader does not wait."""
+        return self._rebuilding.rebuild(key, self.log.revision(key), wait=wait)
 
-    def _at_front(self, hot: Hot, kind: str, how: dict[str, Any]) -> Any:
-        """Return what a thread that is not in memory answers, if it is known without reading the thread; None otherwise."""
-        if kind == "counts":
-            kept = self.log.summaries([hot.key], self._fingerprint).get(hot.key)
-            if kept is not None and (summed := read_summary(kept.state)) is not None:
-                return summed.counts
-        revision = self.log.revision(hot.key)
-        asked = fronts.question(kind, how) if revision >= SNAPSHOT_FROM else None
-        if asked is None:
-            return None
-        front = hot.fronts.pop(asked.words, None)
-        if front is None or front.revision != revision:
-            front = fronts.find(self.log, hot.key, self.policy.rules, asked, revision)
-        if front is None:
-            return None
-        hot.fronts[asked.words] = front
-        return front.answer
+    def _from_log(self, key: str, plan: Callable[[Source], Plan[T]]) -> T:
+        """Return what a plan answers of a thread that is folded from the log. Complexity: O(n)."""
+        thread, revision, unreadable = self.fold(key)
+        return run(plan(thread.source(self.policy, revision=revision, unreadable=unreadable)))
 
-    def _keep_front(self, hot: Hot, kind: str, how: dict[str, Any], answer: Any) -> None:
-        """Keep what a large thread was asked first, for whoever asks the same before anything has happened."""
-        thread, asked = hot.thread, fronts.question(kind, how)
-        if asked is not None and thread.revision >= SNAPSHOT_FROM and not thread.unreadable:
-            with suppress(StoreError):  # it is a shortcut only
-                fronts.keep(self.log, hot.key, self.policy.rules, asked, thread.revision, answer)
+    def fold(self, key: str) -> tuple[Thread, int, int]:
+        """Return a thread folded from its log, its revision, and how many events up to there could not be read."""
+        thread = Thread(key)
+        count = 0
+        told = self.log.revision(key)
+        for record, event in readable(self.log.read(key)):
+            thread.apply(event)
+            count += 1
+            told = max(told, record.revision)
+        return thread, told, max(told - count, 0)
 
-    def _check_process(self) -> None:
-        if self._process != os.getpid():  # a thread may be locked by a Python thread that the child does not have
-            why = "it was opened before the process forked; open it anew in each process"
-            raise StoreUnavailable(type(self.log).__name__, why)
-
-    def _unread(self, key: str) -> DenseThread:
-        return DenseThread(key, self.policy.rules, StreamOf(self.log, key))
-
-    def _catch_up(self, hot: Hot) -> None:
-        """Fold what the log holds beyond the thread's revision."""
-        if hot.thread.revision == 0 and not hot.pending:
-            self._start_cold(hot)
-        elif not self._read_on(hot):
-            hot.forget()
-            self._settle(hot)
-            self._start_cold(hot)
-
-    def _settle(self, hot: Hot, *, wait: bool = False) -> None:
-        """
-        Take note of the appends of this thread that are done, or *wait* for all of them.
-
-        One that was not stored is in the thread all the same, which is forgotten, therefore. One that was queued for a thread
-        that is forgotten already is waited for in any case: who decides must see it, and it is to be read from the log.
-        """
-        while hot.pending:
-            commit, thread = hot.pending[0]
-            if not commit.done:
-                if thread is hot.thread and not wait:
-                    return
-                self._commits.drive(commit)
-            hot.pending.popleft()
-            if thread is not hot.thread:
-                continue
-            if commit.answer is None:
-                hot.forget()
-            elif commit.answer.new == len(commit.append.events) == commit.answer.revision - thread.revision:
-                for revision, event in enumerate(commit.append.events, thread.revision + 1):  # nobody else has written in between
-                    thread.admit(event, revision)
-
-    def _start_cold(self, hot: Hot) -> None:
-        """Read a thread that nothing is known of yet, or nothing any longer."""
-        thread = hot.thread
-        try:
-            is_resumed = self._resume(hot)
-            if not is_resumed:
-                thread.read()
-            told = self.log.revision(hot.key)
-            if told > thread.revision and not self._read_on(hot):  # somebody has written meanwhile, and has erased something
-                thread.read()
-            thread.miss(told)  # nothing is left of the last events, if there are still some
-            if not is_resumed:
-                self._keep_snapshot(thread)
-            hot.fronts, hot.unasked = {}, (thread.revision, set(fronts.KINDS))
-        except BaseException:
-            hot.forget()
-            raise
-
-    def _resume(self, hot: Hot) -> bool:
-        """Begin with the thread's snapshot, if it has one, and read on from there; return False where that is of no use."""
-        kept = self.log.load_snapshot(hot.key, self._frozen)
-        if kept is None or kept.revision > self.log.revision(hot.key):  # the log has lost its end
-            return False
-        if not hot.thread.resume(kept.revision, kept.state):
-            return False
-        return self._read_on(hot)
-
-    def _keep_snapshot(self, thread: DenseThread) -> None:
-        """Keep a snapshot of a thread that was long to read."""
-        if thread.revision < SNAPSHOT_FROM or (state := thread.freeze()) is None:
-            return
-        with suppress(StoreError):  # it is a shortcut only: the thread was read without it
-            self.log.store_snapshot(thread.key, Snapshot(self._frozen, Revision(thread.revision), state))
-
-    def _read_on(self, hot: Hot) -> bool:
-        """Fold the rest of the log; stop with False where it is better to begin anew: at an erasure, or where there is much."""
-        thread = hot.thread
-        many = thread.revision + max(_TAIL, thread.revision // 8)
-        try:
-            for record in self.log.read(hot.key, after=thread.revision):
-                try:
-                    event = record.event
-                except (CorruptRecord, UpcastFailed):
-                    continue  # the next revision tells of it, or the last
-                if record.revision > many or erasure_of(event, self.policy.rules) is not None:
-                    return False
-                thread.miss(record.revision - 1)
-                if record.revision > thread.revision:  # a damaged index may tell of a row twice
-                    thread.admit(event, record.revision)
-                    self._note(hot, event)
-        except BaseException:
-            hot.forget()  # an event may be half applied
-            raise
-        return True
+    def _list(self, make: Callable[[], Plan[T]]) -> T:
+        """Return what a plan answers of many threads, having made anew the rows of those that cannot be used."""
+        while True:
+            try:
+                return self._read(make)
+            except Unfit as unfit:
+                self._rebuild(unfit.thread, wait=True)
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -380,117 +265,52 @@ class ThreadStore:
             Rejected: The rules or the policy forbid it; nothing was stored.
             ConflictingEvent: Another fact bears the command's id.
             ClockSkew: The command's id lies too far in the future.
-            StoreError: The log failed; nothing was stored, unless it failed while it said so. Repeating it with an `id` is safe.
+            StoreError: The database failed; nothing was stored, unless it failed while it said so. Repeating it with an `id` is
+                safe.
             TypeError, ValueError: A field can not be part of any event.
 
-        Complexity: that of `decide`, and of one append.
+        Complexity: that of `decide`, and of one transaction.
         """
-        self._check_process()
+        erases = isinstance(command, c.Erase | c.ErasePerson)
         while True:
-            with suppress(Overtaken):
-                return self._execute(command)
-
-    def _execute(self, command: c.Command) -> str:
-        """Execute *command*; raise `Overtaken` if it was decided on what could not be stored."""
-        hot = self._hot.take(command.thread)
-        try:
-            with hot.lock:
-                self._settle(hot)
-                self._catch_up(hot)
-                try:
-                    id, queued = self._decide(command, hot)
-                except Rejected:
-                    self._confirm(hot)
-                    raise
+            screened = self._screened(command)
+            now = self._now()
+            make = partial(commanded, command, self.policy, now, partial(self._mint, now), screened)
             try:
-                if queued is not None:
-                    self._commits.wait(queued)
-            except ConflictingEvent:
-                # Another process may have made the same request since, and have filled in what it left open otherwise.
-                if command.id is None or not self._was_made(command, command.id):
-                    raise
-        finally:
-            self._hot.give_back(hot)
-        self._spread_news()
-        return id
+                outcome = self._writer.write(make, erases=erases)
+            except Unfit as unfit:
+                self._rebuild(unfit.thread, wait=True)
+            except _AskAgain:
+                continue
+            else:
+                return self._told(outcome)
 
-    def _decide(self, command: c.Command, hot: Hot) -> tuple[str, Commit | None]:
-        """
-        Return the id that answers the command, and what has to be stored for it.
+    def _told(self, outcome: Outcome) -> str:
+        if outcome.new:
+            self._news.spread()
+        return outcome.id
 
-        The thread takes what is queued in at once, so that who decides next sees it; the log has it later.
-        """
-        if command.id is not None and hot.thread.fact(command.id) is None and self._was_made(command, command.id):
-            return self._seen_through(command, command.id), None
+    def _screened(self, command: c.Command) -> Callable[[], Verdict]:
+        """Ask the hooks about a command that the rules allow, and return what tells their answer."""
+        if self.policy.may is None and self.policy.screen is None:
+            return _accepted
         now = self._now()
-        mint = partial(self._mint, now)
-        decision = hot.thread.despite_damage(lambda: resolve(command, hot.thread, policy=self.policy, now=now, mint=mint))
-        if not decision.events:
-            self._confirm(hot)
-            return self._seen_through(command, decision.id), None
-        if erasures := self._erasures(decision.events):
-            self._confirm(hot)
-            self.log.append(hot.key, decision.events, erasures=erasures)
-            hot.forget()
-            return decision.id, None
-        return decision.id, self._queue(hot, decision.events)
+        asked: list[bool] = []
 
-    def _confirm(self, hot: Hot) -> None:
-        """See to it that the log has all that is in the thread; raise `Overtaken` if it could not be stored."""
-        thread = hot.thread
-        self._settle(hot, wait=True)
-        if hot.thread is not thread:
-            raise Overtaken
+        def note() -> Verdict:
+            asked.append(True)
+            return "accept"
 
-    def _queue(self, hot: Hot, events: Sequence[Event]) -> Commit:
-        """Queue *events* to be stored, and let the thread have them."""
-        thread = hot.thread
-        try:
-            for event in events:
-                thread.apply(event)
-                self._note(hot, event)
-            append = Append(hot.key, events, self._sum_up(hot, hot.revision_behind_pending() + len(events)))
-            commit = self._commits.add(append, hot.pending[-1][0] if hot.pending else None)
-            hot.pending.append((commit, thread))
-        except BaseException:
-            hot.forget()  # it may hold what is not queued
-            raise
-        return commit
-
-    def _was_made(self, command: c.Command, id: str) -> bool:
-        """Return whether the log has the command's event, which the thread in memory may have let go of."""
-        record = self.log.find(id)
-        if record is None:
-            return False
-        if not is_same_request(command, record.event):
-            raise ConflictingEvent(id)
-        return True
-
-    @staticmethod
-    def _note(hot: Hot, event: Event) -> None:
-        """Let what the thread's summary says follow an event."""
-        if (digest := hot.digest) is not None:
-            hot.thread.despite_damage(lambda: digest.note(event))
-
-    def _sum_up(self, hot: Hot, revision: int) -> Summary | None:
-        """Return the summary of the thread, which will have this *revision*; None for one that can not be read in full."""
-        if hot.thread.unreadable:
-            return None
-        if hot.digest is None:
-            hot.digest = hot.thread.despite_damage(lambda: Digest(hot.thread, self.policy.rules))
-        waiting, state = hot.digest.state()
-        return Summary(self._fingerprint, Revision(revision), waiting, state)
-
-    def _seen_through(self, command: c.Command, id: str) -> str:
-        """
-        Return the *id* of what was done before, having seen to it that it was done to the end.
-
-        A process that is killed when it has stored an erasure leaves the words in the WAL. The log cuts it when it is told again.
-        """
-        if isinstance(command, c.Erase | c.ErasePerson):
-            done = [record.event for record in [self.log.find(id)] if record is not None]
-            self.log.redact(command.thread, self._erasures(done))
-        return id
+        while True:
+            try:
+                self._read(partial(decided, command, self.policy, now, _unminted(now), note))
+                break
+            except Unfit as unfit:
+                self._rebuild(unfit.thread, wait=True)
+        if not asked:
+            return _ask_again
+        verdict = ask_hooks(command, self.policy, self.thread(command.thread))
+        return lambda: verdict
 
     def _mint(self, now: int, after: str) -> str:
         """
@@ -504,22 +324,26 @@ class ThreadStore:
                 self._clock = HybridClock(self._now, self._random)
             return self._clock.mint(after=after)
 
-    def _erasures(self, events: Iterable[Event]) -> list[Erasure]:
-        found = (erasure_of(event, self.policy.rules) for event in events if type(event) in _ERASING)
-        return [erasure for erasure in found if erasure is not None]
-
-    def _spread_news(self) -> None:
-        with self._news:
-            self._news.notify_all()
-
     # --- merging --------------------------------------------------------------------------------------------------------------
 
-    def merge(self, events: Iterable[Event]) -> int:
+    def merge(
+        self,
+        events: Iterable[Event],
+        *,
+        progress: Callable[[int], object] | None = None,
+        on_refused: Callable[[str, ThreadStoreError], object] | None = None,
+    ) -> int:
         """
-        Take in another replica's events, of any threads, in bulk, and return how many were new.
+        Fold in another replica's events, of any threads, in bulk, and return how many were new.
 
-        Roles are believed: this is for replicas that the application trusts. Events are stored in batches, each thread's part of
-        a batch in one step. A merge that broke off may be repeated: what is stored already is not stored twice.
+        Roles are believed: this is for replicas that the application trusts. Events are stored in batches of 10,000, each in one
+        transaction, whatever threads they are of. A merge that broke off may be repeated: what is stored already is not stored
+        twice.
+
+        Args:
+            events: The events.
+            progress: Called after each batch with how many events were looked at so far.
+            on_refused: Called with the id and the error of each event that is refused, in the place of `MergeRefused`.
 
         Raises:
             MergeRefused: Some events were refused and all others stored: `refused` names each with its error, `ConflictingEvent`
@@ -530,16 +354,21 @@ class ThreadStore:
         Complexity: O(events).
         """
         self.log.position()  # a closed store says so, even of nothing
-        refused: Refusals = []
-        new = 0
+        refused: list[Refusal] = []
+        new = looked_at = 0
         admitted = self._admitted(events, refused)
         while batch := list(islice(admitted, _MERGE_BATCH)):
             new += self._merge_batch(batch, refused)
+            looked_at += len(batch)
+            if progress is not None:
+                progress(looked_at)
+            _tell(refused, on_refused)
+        _tell(refused, on_refused)
         if refused:
             raise MergeRefused(new, refused)
         return new
 
-    def _admitted(self, events: Iterable[Event], refused: Refusals) -> Iterator[Event]:
+    def _admitted(self, events: Iterable[Event], refused: list[Refusal]) -> Iterator[Event]:
         """Yield the events whose time has come."""
         skew = self.policy.max_clock_skew
         latest = last_id_at(self._now() + skew)
@@ -551,24 +380,29 @@ class ThreadStore:
             else:
                 yield event
 
-    def _merge_batch(self, batch: Iterable[Event], refused: Refusals) -> int:
-        """Store a batch, thread by thread; erasures go first, so that what they absorb never reaches the disk after them."""
+    def _merge_batch(self, batch: Sequence[Event], refused: list[Refusal]) -> int:
+        """Store a batch in one transaction; if something of it is refused, thread by thread."""
+        rules = self.policy.rules
         of_threads: dict[str, list[Event]] = {}
         for event in batch:
             of_threads.setdefault(event.thread, []).append(event)
-        new = 0
-        for key, events in of_threads.items():
-            if self._erasures(events):
-                events.sort(key=lambda event: erasure_of(event, self.policy.rules) is None)
-            new += self._merge_thread(key, events, refused)
-        self._spread_news()
+        erases = bool(erasures_in(batch, rules))
+        try:
+            new = self._writer.write(partial(_merged_all, of_threads, rules), erases=erases)
+        except (ConflictingEvent, CorruptRecord, Unfit):
+            new = sum(self._merge_thread(key, events, refused) for key, events in of_threads.items())
+        self._news.spread()
         return new
 
-    def _merge_thread(self, key: str, events: list[Event], refused: Refusals) -> int:
+    def _merge_thread(self, key: str, events: list[Event], refused: list[Refusal]) -> int:
         """Store events of one thread together or, where one conflicts, in halves."""
-        erasures = self._erasures(events)
+        rules = self.policy.rules
+        erases = bool(erasures_in(events, rules))
         try:
-            appended = self.log.append(key, events, erasures=erasures)
+            return self._writer.write(partial(merged, key, events, rules), erases=erases)
+        except Unfit:
+            self._rebuild(key, wait=True)
+            return self._merge_thread(key, events, refused)
         except (ConflictingEvent, CorruptRecord) as error:
             if isinstance(error, CorruptRecord) and error.position is None:
                 raise  # not one record is damaged, but the log
@@ -577,9 +411,6 @@ class ThreadStore:
                 return 0
             half = len(events) // 2
             return self._merge_thread(key, events[:half], refused) + self._merge_thread(key, events[half:], refused)
-        if erasures:
-            self._hot.forget(key)
-        return appended.new
 
     # --- all threads ----------------------------------------------------------------------------------------------------------
 
@@ -590,13 +421,13 @@ class ThreadStore:
         Raises:
             TypeError: *keys* is a single key.
 
-        Complexity: O(1) for each thread; that of using it if nobody has summed it up since it was written to by a merge, a
-        store of other rules, or an older release.
+        Complexity: O(log threads) for each thread, also one without comments.
         """
         if isinstance(keys, str):
             raise TypeError("keys must be several keys, not one str")
-        wanted = [self.thread(key).key for key in keys]
-        return {key: summed.counts for key, summed in self._summed(wanted).items()}
+        wanted = list(dict.fromkeys(self.thread(key).key for key in keys))
+        found = self._list(partial(counts_in, wanted, self.policy.rules))
+        return {key: found.get(key, _NO_COMMENTS) for key in wanted}
 
     def overview(self, *, limit: int = 20, after: str | None = None) -> OverviewView:
         """
@@ -612,43 +443,16 @@ class ThreadStore:
             InvalidCursor: *after* is malformed, or was made for something else.
             ValueError: *limit* is out of range.
 
-        Complexity: O(limit), as for `counts`.
+        Complexity: O(limit log threads).
         """
-        check_bounds(limit)
+        check_bounds("limit", limit, 1, _LIMIT)
         before = "" if after is None else str(read_cursor(after, "", "overview", (str,)).key[0])
-        found = self.log.recent(before=before, limit=limit + 1)
+        found = self._list(partial(overview_of, before, limit + 1, self.policy.rules))
         page = found[:limit]
-        summed = self._summed([key for key, _ in page])
         return OverviewView(
-            threads=tuple(self._line_of(key, summed[key]) for key, _ in page),
-            next=write_cursor("", "overview", (page[-1][1],)) if len(found) > limit else None,
+            threads=tuple(line for _, line in page),
+            next=write_cursor("", "overview", (page[-1][0],)) if len(found) > limit else None,
         )
-
-    def _line_of(self, key: str, summed: Summed) -> ThreadLine:
-        described = find_readable(self.log, summed.described) if summed.described else None
-        title, url = (described.title, described.url) if isinstance(described, ThreadDescribed) else ("", "")
-        return ThreadLine(key, title, url, summed.counts, summed.locked, time_of(summed.latest), summed.waiting)
-
-    def _summed(self, keys: Sequence[str]) -> dict[str, Summed]:
-        """Return what the summaries of these threads say; what is missing is made, and kept."""
-        return dict(self._summed_lazily(list(dict.fromkeys(keys))))
-
-    def _summed_lazily(self, keys: Sequence[str]) -> Iterator[tuple[str, Summed]]:
-        kept = self.log.summaries(keys, self._fingerprint)
-        for key in keys:
-            said = read_summary(kept[key].state) if key in kept else None
-            yield key, self._sum_up_anew(key) if said is None else said
-
-    def _sum_up_anew(self, key: str) -> Summed:
-        with self.using(key) as thread:
-            digest = thread.despite_damage(lambda: Digest(thread, self.policy.rules))
-            revision, (waiting, state) = thread.revision, digest.state()
-            if revision and not thread.unreadable:
-                with suppress(StoreError):  # it is a shortcut only
-                    self.log.store_summary(key, Summary(self._fingerprint, Revision(revision), waiting, state))
-        said = read_summary(state)
-        assert said is not None
-        return said
 
     def queue(self, *, limit: int = 20, threads: int | None = None, after: str | None = None) -> tuple[QueueView, ...]:
         """
@@ -659,16 +463,14 @@ class ThreadStore:
             threads: How many threads, at most; None sets no limit.
             after: The `since` of the first item of the last thread of an earlier page; None begins with the longest waiting.
 
-        Complexity: O(threads), one statement, and that of using those in which something waits.
+        Complexity: O(threads), one statement, and that of a page for each thread in which something waits.
         """
         if threads is not None:
-            check_bounds(threads)
-        waiting = self.log.waiting(self._fingerprint)
-        unknown = [key for key, since in waiting if not since]
-        found = [(since, key) for key, since in waiting if since]
-        found += [(summed.since, key) for key, summed in self._summed(unknown).items() if summed.since]
-        found = sorted(place for place in found if after is None or place[0] > after)
-        pages = (self.thread(key).queue(limit=limit) for _, key in found)
+            check_bounds("threads", threads, 1, _LIMIT)
+        for key in self._list(partial(unfit_in, self.policy.rules)):
+            self._rebuild(key, wait=True)
+        found = self._list(partial(waiting_in, after))
+        pages = (self.thread(key).queue(limit=limit) for key in found)
         return tuple(islice((page for page in pages if page.items), threads))
 
     def latest(
@@ -685,13 +487,14 @@ class ThreadStore:
             reader: Who looks, as an Actor or an id. Only an Actor brings a role.
             reveal: The ids of comments whose spoilers this reader has opened, or "all".
 
-        Complexity: O(limit), and O(1) for each thread in which something has happened since the last of them was posted; that of
-            using a thread, as for `counts`, and where one has more than a few of the newest.
+        Complexity: O(limit), and O(limit) for each thread in which something has happened since the last of them was posted.
         """
         check_int(limit, "limit", 0)
         below = "" if before is None else self._id_at(before)
-        feed = self._feed_for(reader, reveal)
-        return () if below is None or not limit else tuple(feed.page(limit, below))
+        request = PageRequest(reader=reader, reveal=reveal)
+        if below is None or not limit:
+            return ()
+        return self._list(partial(latest_in, limit, below, self.policy.rules, request))
 
     def _id_at(self, position: int) -> str | None:
         """Return the id of the event at this position, empty behind the end of the log, and None before its beginning."""
@@ -700,26 +503,23 @@ class ThreadStore:
             return None
         if position > self.log.position():
             return ""
-        return next((event.id for _, event in readable(self.log.read_all(after=position - 1, limit=_CHUNK))), "")
+        return next((event.id for _, event in readable(self.log.read_all(after=position - 1, limit=1_000))), "")
 
     def by_person(
         self, id: str, *, limit: int = 20, before: int | None = None, reader: By = None, reveal: Reveal = ()
     ) -> tuple[FeedItem, ...]:
         """
-        Return what the actor with this *id* said in all threads, the last in the log first; arguments as for `latest`.
+        Return what the actor with this *id* said in all threads, newest first; arguments as for `latest`.
 
-        Complexity: O(log n) for each comment, and for each act of another kind that comes after one of them; that of using a
-            thread, as for `counts`, and where a comment is not among the newest.
+        Complexity: O(comments of the person).
         """
         check_text(id, "id", MAX_ACTOR_ID)
         check_int(limit, "limit", 0)
-        if before is not None:
-            check_int(before, "before", -MAX_AT)
-        posts = self.log.acts_of(id, before=before, posts_only=True)
-        return tuple(islice(self._feed_for(reader, reveal).of(posts), limit))
-
-    def _feed_for(self, reader: By, reveal: Reveal) -> Feed:
-        return Feed(self.log, self._summed_lazily, self.using, Lens(Thread(), self.policy.rules, reader, reveal))
+        below = "" if before is None else self._id_at(before)
+        request = PageRequest(reader=reader, reveal=reveal)
+        if below is None or not limit or not id:
+            return ()
+        return self._list(partial(by_person, id, limit, below, self.policy.rules, request))
 
     def export(self, *, after: int = 0) -> Iterator[Event]:
         """
@@ -742,20 +542,7 @@ class ThreadStore:
 
         For the application only: nothing is withheld.
         """
-        position = after
-        deadline = time.monotonic() + timeout
-        while True:
-            for record in self.log.read_all(after=position, limit=_CHUNK):
-                yield record
-                position = record.position
-                deadline = time.monotonic() + timeout
-            with self._news:  # a writer who comes now finds us waiting
-                if self.log.position() > position:
-                    continue
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    return
-                self._news.wait(min(remaining, _POLL_SECONDS))
+        return records_after(self.log, self._news, after, timeout)
 
     def erase_person(self, actor_id: str, *, by: By) -> tuple[str, ...]:
         """
@@ -778,19 +565,41 @@ class ThreadStore:
         """
         Return all events of this actor, in all threads, as a JSON array in the order of the log; what is damaged is left out.
 
-        Complexity: O(log n) for each of them.
+        Complexity: O(all events).
         """
-        return msgspec.json.encode([event for _, event in readable(self._acts_of(actor_id))])
-
-    def _acts_of(self, actor_id: str) -> list[Record]:
         check_text(actor_id, "actor_id", MAX_ACTOR_ID)
-        return list(self.log.acts_of(actor_id))[::-1]
+        told = (event for _, event in readable(self.log.read_all()))
+        return msgspec.json.encode([event for event in told if event.actor is not None and event.actor.id == actor_id])
+
+    # --- the whole ------------------------------------------------------------------------------------------------------------
+
+    def rebuild(self, *, progress: Callable[[str], object] | None = None) -> int:
+        """
+        Make the read model anew of every thread whose rows are of other rules, another release, or not whole; return how many.
+
+        It is never needed: a thread is made anew when it is used. Doing it at once spares its first reader the wait. Broken off,
+        it goes on where it was. Rows that `verify` finds wrong are made anew by `rebuild_thread`.
+
+        Args:
+            progress: Called with the key of each thread that was made anew.
+
+        Complexity: O(n log n) for the threads concerned.
+        """
+        keys = self._list(partial(unfit_in, self.policy.rules))
+        for key in keys:
+            self.rebuild_thread(key)
+            if progress is not None:
+                progress(key)
+        return len(keys)
+
+    def rebuild_thread(self, key: str) -> None:
+        """Make the read model of one thread anew from its log, whatever it is like. Complexity: O(n log n)."""
+        self._rebuild(self.thread(key).key, wait=True)
+        self._pages.clear()
 
     def verify(self) -> Iterator[Damage]:
         """
-        Check every record, thread and snapshot, and yield what is wrong; repair nothing.
-
-        A snapshot that was made under other rules than the policy's is held against its checksum alone.
+        Check every record of the log, and hold the rows of each thread against a fold of it; repair nothing.
 
         Complexity: O(n log n) for all events, and the memory of the largest thread.
         """
@@ -798,7 +607,7 @@ class ThreadStore:
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """
-        Write a copy of the whole log to a new SQLite file, as of one moment, while others write.
+        Write a copy of the whole store to a new SQLite file, as of one moment, while others write.
 
         Erasing a text later does not reach into copies.
 
@@ -806,24 +615,38 @@ class ThreadStore:
             StoreUnavailable: *path* exists or can not be written.
             StoreFull: There is no room for it.
         """
-        if isinstance(self.log, SqliteLog):
-            self.log.backup(path)
-        else:
-            self._copy_to(os.fspath(path), self.log.read_all())
+        self.log.backup(path)
 
-    def _copy_to(self, path: str, records: Iterator[Record]) -> None:
-        """Write *records* to a new file, each at its position."""
-        if os.path.lexists(path):
-            raise StoreUnavailable(path, "a file of this name exists already")
-        copy = SqliteLog.open(path, durability="normal")
-        try:
-            with closing(copy):
-                for key, group in groupby(records, key=lambda record: record.thread):
-                    events = [record.event for record in group]
-                    copy.append(key, events, erasures=self._erasures(events))
-        except BaseException:
-            os.unlink(path)
-            raise
+
+_NO_COMMENTS: Final = Counts()
+
+
+def _tell(refused: list[Refusal], on_refused: Callable[[str, ThreadStoreError], object] | None) -> None:
+    """Tell of what was refused, if somebody wants to be told, and forget it."""
+    if on_refused is not None:
+        for each in refused:
+            on_refused(*each)
+        refused.clear()
+
+
+def _accepted() -> Verdict:
+    return "accept"
+
+
+def _ask_again() -> Verdict:
+    raise _AskAgain
+
+
+def _unminted(now: int) -> Callable[[str], str]:
+    """Return what makes ids for a decision that is only tried."""
+    return lambda after: max(last_id_at(now), after)
+
+
+def _merged_all(of_threads: dict[str, list[Event]], rules: Any) -> Plan[int]:
+    new = 0
+    for key, events in of_threads.items():
+        new += yield from merged(key, events, rules)
+    return new
 
 
 def _without_gaps(records: Iterable[Record], after: int) -> Iterator[Event]:

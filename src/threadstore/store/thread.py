@@ -1,59 +1,67 @@
 """
 `StoredThread`: one conversation of a store, as an application uses it.
 
-Writing is sugar over `ThreadStore.execute`: each method makes one command. Reading brings the thread up to date and asks the pure
-views. `PastThread` reads the same way, as of an earlier moment or of what the log held.
-
-What is read from the log beside the thread (history, changes, a past) stops where the thread stands: of what others write
-meanwhile it is not known yet what is to be withheld. What is damaged is left out, and counted where the answer has a place for
-it.
+Writing is sugar over `ThreadStore.execute`: each method makes one command. Reading makes a request
+and lets the store answer it (`threadstore.views.pages` says what a page is). `PastThread` reads the
+same way, as of an earlier moment or of what the log held.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from itertools import islice, takewhile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from threadstore.errors import CorruptRecord, UpcastFailed
 from threadstore.log.protocol import EventLog, Record
 from threadstore.model import commands as c
 from threadstore.model.events import MAX_CANCELS, SUPPORT, Actor, Event, Outcome, TextQuote
 from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
-from threadstore.views.history import withholder
+from threadstore.model.ranking import Order
+from threadstore.plans import Plan
+from threadstore.store.past import Past
+from threadstore.store.reading import readable
+from threadstore.views.history import as_seen
+from threadstore.views.pages import flat_page, replies_page, single_comment, thread_page
+from threadstore.views.queue import Passage, correction_list, queue_page
+from threadstore.views.request import By, PageRequest, Reveal
+from threadstore.views.source import Source
 from threadstore.views.thread import Thread
 from threadstore.views.types import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
 
-__all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of", "find_readable", "readable"]
+__all__ = ["By", "Changes", "Owner", "PastThread", "Reveal", "StoredThread", "actor_of"]
 
 T = TypeVar("T")
 
-#: Who acts: an actor, the id of one who needs neither name nor role, or None for an anonymous one.
-By = Actor | str | None
-Reveal = Collection[str] | str
+#: "hot" without a moment is reckoned for the last full ten seconds, so that its pages can be remembered.
+_HOT_STEP = 10_000
+_CHUNK = 1_000
 
 
 class Owner(Protocol):
     """What a `StoredThread` needs of its store."""
 
     policy: Policy
-    log: EventLog
+
+    @property
+    def log(self) -> EventLog:
+        """The log."""
+        ...
 
     def now(self) -> int:
         """Return the wall clock, in Unix milliseconds."""
         ...
 
-    def using(self, key: str) -> AbstractContextManager[Thread]:
-        """Lend the up-to-date thread, and hold its lock meanwhile."""
+    def ask(self, key: str, plan: Callable[[Source], Plan[T]], question: Any = None) -> T:
+        """Return what a plan answers of a thread."""
         ...
 
-    def ask(self, key: str, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
-        """Return what the up-to-date thread answers; *kind* and *how* say what it is asked."""
+    def fold(self, key: str) -> tuple[Thread, int, int]:
+        """Return a thread folded from its log, its revision, and how many events could not be read."""
         ...
 
     def execute(self, command: c.Command) -> str:
@@ -82,7 +90,7 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class _Readable(ABC):
-    """Reading, for what can lend a `Thread`. Arguments, answers and errors are those of `Thread`'s methods of the same names."""
+    """Reading, for what can answer plans. Arguments, answers and errors are those of `Thread`'s methods of the same names."""
 
     def __init__(self, store: Owner, key: str) -> None:
         self._store = store
@@ -92,16 +100,18 @@ class _Readable(ABC):
         return f"<{type(self).__name__} {self.key!r}>"
 
     @abstractmethod
-    def _lent(self) -> AbstractContextManager[Thread]: ...
+    def _ask(self, plan: Callable[[Source], Plan[T]], question: Any = None) -> T:
+        """Return what a plan answers of the thread; under a *question* the answer may be remembered."""
 
-    @abstractmethod
-    def _ask(self, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
-        """Return what the thread answers; *kind* and *how* say what it is asked."""
+    def _moment(self, order: str, now: int | None, after: str | None) -> int | None:
+        if now is not None or order != "hot" or after is not None:
+            return now
+        return self._store.now() // _HOT_STEP * _HOT_STEP
 
     def view(
         self,
         *,
-        order: str = "oldest",
+        order: Order = "oldest",
         limit: int = 20,
         after: str | None = None,
         reader: By = None,
@@ -113,21 +123,19 @@ class _Readable(ABC):
         now: int | None = None,
     ) -> ThreadView:
         """Return one page of the top level with the first replies; see `Thread.view`. *now* is the store's clock by default."""
-        if now is None and order == "hot" and after is None:
-            now = self._store.now()
-        how: dict[str, Any] = {
-            "order": order,
-            "limit": limit,
-            "after": after,
-            "reader": reader,
-            "reveal": reveal,
-            "replies": replies,
-            "depth": depth,
-            "rows": rows,
-            "pinned": pinned,
-            "now": now,
-        }
-        return self._ask("view", how, lambda thread: thread.view(**how, policy=self._store.policy))
+        request = PageRequest(
+            order=order,
+            limit=limit,
+            after=after,
+            reader=reader,
+            reveal=reveal,
+            replies=replies,
+            depth=depth,
+            rows=rows,
+            pinned=pinned,
+            now=self._moment(order, now, after),
+        )
+        return self._ask(partial(thread_page, request=request), ("view", self.key, request))
 
     def replies(
         self,
@@ -142,18 +150,8 @@ class _Readable(ABC):
         rows: int = 200,
     ) -> RepliesView:
         """Return one page of a comment's replies; see `Thread.replies`."""
-        with self._lent() as thread:
-            return thread.replies(
-                comment,
-                after=after,
-                limit=limit,
-                reader=reader,
-                reveal=reveal,
-                replies=replies,
-                depth=depth,
-                rows=rows,
-                policy=self._store.policy,
-            )
+        request = PageRequest(after=after, limit=limit, reader=reader, reveal=reveal, replies=replies, depth=depth, rows=rows)
+        return self._ask(partial(replies_page, comment=comment, request=request), ("replies", self.key, comment, request))
 
     def comment(
         self,
@@ -167,22 +165,13 @@ class _Readable(ABC):
         rows: int = 200,
     ) -> CommentView:
         """Return one comment, in its context; see `Thread.comment`."""
-        with self._lent() as thread:
-            return thread.comment(
-                id,
-                context=context,
-                reader=reader,
-                reveal=reveal,
-                replies=replies,
-                depth=depth,
-                rows=rows,
-                policy=self._store.policy,
-            )
+        request = PageRequest(reader=reader, reveal=reveal, replies=replies, depth=depth, rows=rows, context=context)
+        return self._ask(partial(single_comment, id=id, request=request))
 
     def flat(
         self,
         *,
-        order: str = "oldest",
+        order: Order = "oldest",
         limit: int = 20,
         after: str | None = None,
         reader: By = None,
@@ -190,39 +179,35 @@ class _Readable(ABC):
         now: int | None = None,
     ) -> ListView:
         """Return one page of all comments without their tree; see `Thread.flat`. *now* is the store's clock by default."""
-        if now is None and order == "hot" and after is None:
-            now = self._store.now()
-        how: dict[str, Any] = {"order": order, "limit": limit, "after": after, "reader": reader, "reveal": reveal, "now": now}
-        return self._ask("flat", how, lambda thread: thread.flat(**how, policy=self._store.policy))
+        moment = self._moment(order, now, after)
+        request = PageRequest(order=order, limit=limit, after=after, reader=reader, reveal=reveal, now=moment)
+        return self._ask(partial(flat_page, request=request), ("flat", self.key, request))
 
     def counts(self) -> Counts:
         """Return how many comments there are; the same for every reader."""
-        return self._ask("counts", {}, lambda thread: thread.counts(policy=self._store.policy))
+        return self._ask(_counts)
 
     def corrections(
         self, *, text: str | None = None, article_version: str | None = None, reader: By = None
     ) -> tuple[CorrectionView, ...]:
         """Return the suggested corrections, oldest first; see `Thread.corrections`."""
-        how: dict[str, Any] = {"text": text, "article_version": article_version, "reader": reader}
-        return self._ask("corrections", how, lambda thread: thread.corrections(**how, policy=self._store.policy))
+        return self._ask(partial(correction_list, passage=Passage(text, article_version), reader=reader))
+
+
+def _counts(source: Source) -> Plan[Counts]:
+    head = yield from source.head()
+    return head.counts
 
 
 class PastThread(_Readable):
     """A thread as it stood earlier: its tree, reactions, counts, pins and locks. Texts and what conceals them are today's."""
 
-    def __init__(self, store: Owner, key: str, past: Thread) -> None:
+    def __init__(self, store: Owner, key: str, past: Past) -> None:
         super().__init__(store, key)
         self._past = past
 
-    @contextmanager
-    def _lent(self) -> Iterator[Thread]:
-        with self._store.using(self.key) as today:
-            self._past.look_from(today)
-            yield self._past
-
-    def _ask(self, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:  # noqa: ARG002  # a past has no fronts
-        with self._lent() as thread:
-            return answer(thread)
+    def _ask(self, plan: Callable[[Source], Plan[T]], question: Any = None) -> T:  # noqa: ARG002  # a past is asked seldom
+        return self._past.ask(plan)
 
 
 class StoredThread(_Readable):
@@ -234,11 +219,8 @@ class StoredThread(_Readable):
     or, if there was nothing to do, the id of the fact that stands. Errors are those of `ThreadStore.execute`.
     """
 
-    def _lent(self) -> AbstractContextManager[Thread]:
-        return self._store.using(self.key)
-
-    def _ask(self, kind: str, how: dict[str, Any], answer: Callable[[Thread], T]) -> T:
-        return self._store.ask(self.key, kind, how, answer)
+    def _ask(self, plan: Callable[[Source], Plan[T]], question: Any = None) -> T:
+        return self._store.ask(self.key, plan, question)
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -397,13 +379,12 @@ class StoredThread(_Readable):
 
     def queue(self, *, limit: int = 20, after: str | None = None) -> QueueView:
         """Return one page of what waits for a moderator, for moderators' eyes; see `Thread.queue`."""
-        with self._lent() as thread:
-            return thread.queue(limit=limit, after=after, policy=self._store.policy)
+        return self._ask(partial(queue_page, limit=limit, after=after))
 
     def digest(self) -> str:
-        """Return the hash of the thread's state without its texts; see `Thread.digest`."""
-        with self._lent() as thread:
-            return thread.digest()
+        """Return the hash of the thread's state without its texts; see `Thread.digest`. Complexity: O(n log n)."""
+        thread, _, _ = self._store.fold(self.key)
+        return thread.digest()
 
     @property
     def revision(self) -> int:
@@ -420,9 +401,15 @@ class StoredThread(_Readable):
 
         Complexity: O(n).
         """
-        with self._lent() as thread:
-            told = [event for _, event in self._told(thread, after)]
-            return iter(thread.despite_damage(lambda: self._as_seen(thread, told, reader, reveal)))
+        PageRequest(reader=reader, reveal=reveal)  # what is wrong with them is told at the call
+        return self._seen(readable(self._store.log.read(self.key, after=after)), reader, reveal)
+
+    def _seen(self, records: Iterator[tuple[Record, Event]], reader: By, reveal: Reveal) -> Iterator[Event]:
+        while some := [event for _, event in islice(records, _CHUNK)]:
+            yield from self._as_seen(some, reader, reveal)
+
+    def _as_seen(self, events: Sequence[Event], reader: By, reveal: Reveal) -> list[Event]:
+        return self._ask(partial(as_seen, events=events, reader=reader, reveal=reveal))
 
     def changes(self, since: int, *, limit: int = 1_000, reader: By = None, reveal: Reveal = ()) -> Changes:
         """
@@ -435,12 +422,12 @@ class StoredThread(_Readable):
         """
         if since < 0 or not 1 <= limit <= 10_000:
             raise ValueError(f"since must be at least 0 and limit from 1 to 10000, not {since} and {limit}")
-        with self._lent() as thread:
-            told = list(islice(self._told(thread, since), limit + 1))
-            page, more = told[:limit], len(told) > limit
-            seen = [event for _, event in page]
-            events = tuple(thread.despite_damage(lambda: self._as_seen(thread, seen, reader, reveal)))
-            revision = page[-1][0].revision if more else max(since, thread.revision)
+        told = self.revision
+        found = list(islice(readable(self._store.log.read(self.key, after=since)), limit + 1))
+        page, more = found[:limit], len(found) > limit
+        events = tuple(self._as_seen([event for _, event in page], reader, reveal))
+        last = page[-1][0].revision if page else since
+        revision = last if more else max(since, told, last)
         return Changes(
             revision=revision,
             comments=tuple(dict.fromkeys(event.target for event in events)),
@@ -449,17 +436,13 @@ class StoredThread(_Readable):
             unreadable=revision - since - len({record.revision for record, _ in page}),
         )
 
-    def _as_seen(self, thread: Thread, events: Iterable[Event], reader: By, reveal: Reveal) -> list[Event]:
-        seen_by = withholder(thread, reader=reader, reveal=reveal, rules=self._store.policy.rules)
-        return [seen_by(event) for event in events]
-
     def as_of(self, moment: int) -> PastThread:
         """
         Return the thread as of *moment* (Unix milliseconds, inclusive): what had happened by then, by its writers' clocks.
 
         Complexity: O(n).
         """
-        return self._past(lambda _, event: time_of(event.id) <= moment)
+        return self._as(lambda _, event: time_of(event.id) <= moment)
 
     def as_known_at(self, position: int) -> PastThread:
         """
@@ -467,38 +450,10 @@ class StoredThread(_Readable):
 
         Complexity: O(n).
         """
-        return self._past(lambda record, _: record.position <= position)
+        return self._as(lambda record, _: record.position <= position)
 
-    def _past(self, belongs: Callable[[Record, Event], bool]) -> PastThread:
-        with self._lent() as today:
-            told = (event for record, event in self._told(today) if belongs(record, event))
-            return PastThread(self._store, self.key, today.past(told))
-
-    def _told(self, thread: Thread, after: int = 0) -> Iterator[tuple[Record, Event]]:
-        """Yield the events that the lent thread has taken in, with their records."""
-        records = self._store.log.read(self.key, after=after)
-        return takewhile(lambda told: told[0].revision <= thread.revision, readable(records))
-
-
-def readable(records: Iterable[Record]) -> Iterator[tuple[Record, Event]]:
-    """
-    Yield the records that can be read, with their events; those that are damaged are left out.
-
-    Raises:
-        UnsupportedSchema: A newer release has written one; that is no damage.
-    """
-    for record in records:
-        try:
-            event = record.event
-        except (CorruptRecord, UpcastFailed):
-            continue
-        yield record, event
-
-
-def find_readable(log: EventLog, id: str) -> Event | None:
-    """Return the event with this id, unless it is damaged; errors as for `readable`."""
-    record = log.find(id)
-    return None if record is None else next((event for _, event in readable([record])), None)
+    def _as(self, belongs: Callable[[Record, Event], bool]) -> PastThread:
+        return PastThread(self._store, self.key, Past(self._store, self.key, belongs))
 
 
 def actor_of(by: By) -> Actor | None:
@@ -507,7 +462,7 @@ def actor_of(by: By) -> Actor | None:
 
     Raises:
         TypeError: *by* is neither an actor nor an id.
-        ValueError: *by* can not be an actor's id.
+        ValueError: *by* cannot be an actor's id.
     """
     if isinstance(by, str):
         return Actor(by)

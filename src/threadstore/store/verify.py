@@ -1,86 +1,121 @@
 """
-The examination of a whole store: its records, its threads, its snapshots and fronts. It reports and repairs nothing.
+The examination of a whole store: its records, its threads, and the rows that show them. It repairs nothing.
 
-A log knows whether its records are sound. Whether they amount to what is shown is asked here: each thread is folded in two
-orders, whose digests must agree, and each snapshot must be, byte for byte, what is made of its thread's records up to the
-snapshot's revision. A front must say what its thread answers; one of an earlier revision is never shown, so it is not
-looked at.
-
-Snapshots and fronts are made under rules. Only those of the rules that are given can be made again; of others the log knows no
-more than whether their bytes are sound.
+A log knows whether its records are sound. Whether they amount to what is shown is asked here: each
+thread is folded in two orders, whose digests must agree, and the rows of its read model must be what
+a builder makes of its records. Rows of other rules, or of a part of the stream, are never shown, so
+they are not looked at. `ThreadStore.rebuild_thread` makes the rows of a thread anew.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
-from threadstore import fronts
-from threadstore.columns import Columns
-from threadstore.dense_orders import shelved
 from threadstore.errors import DataError
-from threadstore.frozen import Frozen, fingerprint, freeze, thaw
-from threadstore.heads import SIZE, Heads, ends
-from threadstore.log.protocol import Damage, EventLog, Snapshot
+from threadstore.log.protocol import Damage
+from threadstore.log.sqlite import SqliteLog, execute
 from threadstore.model.events import Event
+from threadstore.model.ids import from_bytes
+from threadstore.model.outline import EARLY, MISSING
 from threadstore.model.policy import Policy, Rules
-from threadstore.views.thread import Thread, fold
+from threadstore.plans import Row
+from threadstore.readmodel.queries import thread_row
+from threadstore.readmodel.rebuild import Builder, read_on
+from threadstore.readmodel.rows import COLUMNS, COMMENT, ThreadRow, fingerprint
+from threadstore.views.thread import fold
 
-__all__ = ["verify_store"]
+__all__ = ["differences", "verify_store"]
+
+#: The columns behind `model` by which a row of each table is told from others, and all columns.
+_TABLES: Final = {
+    "comments": (COLUMNS.index("id"), f"SELECT model, {COMMENT} FROM comments WHERE model = ?"),
+    "reactions": (0, "SELECT model, comment, actor, kind, event, given FROM reactions WHERE model = ?"),
+    "facts": (0, "SELECT model, target, position FROM facts WHERE model = ?"),
+    "authors": (1, "SELECT author, model, id FROM authors WHERE model = ?"),
+    "names": (0, "SELECT model, length, name, actor, first, last FROM names WHERE model = ?"),
+}
+#: What depends on the order in which facts came, and is no more than a hint.
+_HINTS: Final = {"comments": (COLUMNS.index("root") + 1,)}
+_FLAGS: Final = COLUMNS.index("flags") + 1
+_UP: Final = COLUMNS.index("up") + 1
 
 
-def verify_store(log: EventLog, policy: Policy) -> Iterator[Damage]:
+def verify_store(log: SqliteLog, policy: Policy) -> Iterator[Damage]:
     """
-    Yield what is wrong with the log's records, its threads, and its snapshots and fronts of today's fold under this *policy*.
+    Yield what is wrong with the log's records, its threads, and the rows that were made under this *policy*.
 
     Complexity: O(n log n) for n events, and the memory of the largest thread.
     """
     yield from log.verify()
     for key in log.threads():
-        yield from _thread(log, policy, key)
+        yield from _thread(log, policy.rules, key)
 
 
-def _thread(log: EventLog, policy: Policy, key: str) -> Iterator[Damage]:
-    rules = policy.rules
-    name = fingerprint(rules)
-    kept, ready = log.load_snapshot(key, name), log.fronts(key)
+def _thread(log: SqliteLog, rules: Rules, key: str) -> Iterator[Damage]:
     events: list[Event] = []
     for record in log.read(key):
         try:
             events.append(record.event)
         except DataError:
             return  # the log has told of this record; a thread with a hole in it can not be compared
-    thread = fold(events, key=key)
-    if fold(reversed(events), key=key).digest() != thread.digest():
+    if fold(events, key=key).digest() != fold(reversed(events), key=key).digest():
         yield Damage("digest", None, key, "its events make different threads in different orders")
-    thread.revision = len(events)
-    for front in ready:
-        if not _is_answered(front, thread, policy) and front in log.fronts(key, front.fingerprint):  # nobody writes meanwhile
-            yield Damage("front", None, key, f"its front is not what revision {front.revision} shows")
-    if kept is None:
+    with log.database.reading() as connection:
+        connection.execute("BEGIN")
+        try:
+            found = list(differences(connection, key, rules))
+        except sqlite3.DatabaseError as error:
+            found = [f"its rows cannot be read: {error}"]
+        finally:
+            connection.execute("ROLLBACK")
+    for why in found:
+        yield Damage("model", None, key, why)
+
+
+def differences(connection: sqlite3.Connection, key: str, rules: Rules) -> Iterator[str]:
+    """Yield how the rows of a thread differ from what its log amounts to, in the present transaction."""
+    row = execute(connection, thread_row(key))
+    if row is None or row.rules != fingerprint(rules) or row.projected != row.revision:
         return
-    if thaw(key, rules, kept.state) is None:
-        yield Damage("snapshot", None, key, "its snapshot can not be read")
-    elif not _is_made_of(log.heads(key), rules, key, kept) and log.load_snapshot(key, name) == kept:  # nobody erases meanwhile
-        yield Damage("snapshot", None, key, f"its snapshot is not what revision {kept.revision} amounts to")
+    builder = Builder(key, rules)
+    while records := execute(connection, read_on(builder, row.id)):
+        for record in records:
+            builder.take(*record)
+    execute(connection, builder.finish(row.revision))
+    expected = ThreadRow(*[getattr(row, name) for name in ThreadRow.__struct_fields__])
+    builder.thread(expected, row.model).building = row.building
+    expected.crc = expected.checksum()
+    for name in ThreadRow.__struct_fields__:
+        if getattr(row, name) != getattr(expected, name):
+            yield f"its row has {name} = {getattr(row, name)!r}, and it should be {getattr(expected, name)!r}"
+    for table, rows in builder.rows(row.model):
+        yield from _compared(table, rows, connection.execute(_TABLES[table][1], (row.model,)).fetchall())
 
 
-def _is_answered(front: Snapshot, thread: Thread, policy: Policy) -> bool:
-    """Return whether a front says what the thread answers, if it is of its revision and of this fold."""
-    found = fronts.unpack(front.state)
-    if found is None:
-        return False
-    asked, answer = found
-    if front.revision != thread.revision or front.fingerprint != fronts.fingerprint(policy.rules, asked):
-        return True
-    return bool(fronts.ask(thread, asked, policy) == answer)
+def _compared(table: str, expected: Iterable[Row], found: Iterable[Row]) -> Iterator[str]:
+    ours, theirs = (set(map(_bare(table), filter(_matters(table), rows))) for rows in (expected, found))
+    for row in sorted(theirs - ours, key=repr):
+        yield f"a row of {table} is wrong: {_name(table, row)}"
+    for row in sorted(ours - theirs, key=repr):
+        yield f"a row of {table} is missing: {_name(table, row)}"
 
 
-def _is_made_of(rows: Heads, rules: Rules, key: str, kept: Snapshot) -> bool:
-    """Return whether a snapshot is what is made of a thread's records up to the snapshot's revision, of which none is missing."""
-    many = bisect_right(rows.revisions, kept.revision)
-    if not many or many != kept.revision:
-        return False
-    rows = Heads(rows.revisions[:many], rows.heads[: SIZE * many])
-    columns, rest = Columns.build(rules, rows)
-    return freeze(key, Frozen(*ends(rows), rest, columns, shelved(columns))) == kept.state
+def _bare(table: str) -> Any:
+    hints = _HINTS.get(table, ())
+    return lambda row: tuple(None if column in hints else value for column, value in enumerate(row))
+
+
+def _matters(table: str) -> Any:
+    """A comment that is not there may have left a place where reactions waited that were all withdrawn since."""
+    if table != "comments":
+        return lambda row: True  # noqa: ARG005  # of other tables every row does
+    return lambda row: row[_FLAGS] != MISSING | EARLY or row[_UP] or row[_UP + 1] or row[_UP + 2]
+
+
+def _name(table: str, row: Row) -> str:
+    """Name a row by what it is about."""
+    place = _TABLES[table][0] + 1
+    value = row[place]
+    return from_bytes(value) if type(value) is bytes and len(value) == 16 else repr(value)

@@ -6,7 +6,8 @@ Law: a text that the views withhold from a reader is in no event that this reade
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -21,52 +22,61 @@ from threadstore.model.events import (
     ThreadLocked,
     redact,
 )
-from threadstore.model.policy import Rules
-from threadstore.model.status import is_absorbed, is_author
-from threadstore.views.lens import Lens, Outlined
+from threadstore.model.outline import FLAGS, Node
+from threadstore.model.status import is_author, is_forgotten
+from threadstore.plans import Plan
+from threadstore.views.lens import Lens
+from threadstore.views.request import PageRequest
+from threadstore.views.source import Source
 
-__all__ = ["withholder"]
+__all__ = ["as_seen"]
 
 
-def withholder(
-    thread: Outlined, *, reader: Actor | str | None, reveal: Collection[str] | str, rules: Rules
-) -> Callable[[Event], Event]:
+class _Known(NamedTuple):
+    """What has to be known of the thread to judge some events."""
+
+    lens: Lens
+    nodes: Mapping[str, Node]
+    facts: Mapping[Any, Event]
+    cutoffs: Mapping[str, str]
+
+
+def as_seen(
+    source: Source, events: Sequence[Event], *, reader: Actor | str | None, reveal: Collection[str] | str
+) -> Plan[list[Event]]:
     """
-    Return a function that makes of an event what this reader may see of it.
+    Return what this reader may see of some events of the thread.
 
-    It withholds the texts that a view would withhold, and those that it would no longer show, save from their author and
+    Withheld are the texts that a view would withhold, and those that it would no longer show, save from their author and
     moderators.
 
-    Complexity: O(withheld comments) to make; O(1) for each event, O(facts about it) for one on a correction.
+    Complexity: O(events).
     """
-    lens = Lens(thread, rules, reader, reveal)
-
-    def seen(event: Event) -> Event:
-        if _may_read(lens, event):
-            return event
-        node = lens.outline.comment(event.id)
-        if node is None or node.standing is None or "erased" in node.standing.flags:
-            return redact(event)
-        return _named(redact(event), event.actor)
-
-    return seen
+    lens = Lens(source.rules, PageRequest(reader=reader, reveal=reveal))
+    nodes = yield from source.nodes({event.target for event in events if event.target})
+    places = {place for node in nodes.values() for place in (node.post, node.text) if place is not None}
+    known = _Known(lens, nodes, (yield from source.facts(places)), (yield from source.cutoffs()))
+    return [_seen(known, event) for event in events]
 
 
-def _named(event: Event, actor: Actor | None) -> Event:
-    """Give a withheld post its author's name back, which its tombstone shows as well."""
-    return replace(event, actor=actor)
+def _seen(known: _Known, event: Event) -> Event:
+    node = known.nodes.get(event.target)
+    erased = node is not None and bool(node.flags & FLAGS["erased"])
+    if not erased and not is_forgotten(event, known.cutoffs) and _may_read(known, event, node):
+        return event
+    bare = redact(event)
+    if isinstance(event, CommentPosted) and node is not None and node.is_comment and not erased:
+        return replace(bare, actor=event.actor)  # whose name the tombstone shows as well
+    return bare
 
 
-def _may_read(lens: Lens, event: Event) -> bool:
+def _may_read(known: _Known, event: Event, node: Node | None) -> bool:
     """Return whether all of the event's free text may be shown to this reader."""
-    standing = lens.outline.standing(event.target)
-    erased = standing is not None and "erased" in standing.flags
-    if erased or is_absorbed(event, lens.outline.horizons):
-        return False
+    lens = known.lens
     if isinstance(event, CommentPosted | CommentEdited):
-        return _may_read_text(lens, event)
+        return node is not None and node.is_comment and _may_read_text(known, event, node)
     if isinstance(event, CorrectionSuggested | CorrectionDecided):
-        return _may_read_correction(lens, event)
+        return node is not None and _may_read_correction(known, event, node)
     if isinstance(event, ThreadDescribed):
         return lens.rules.describes(event.actor)
     if isinstance(event, ThreadLocked):
@@ -74,28 +84,27 @@ def _may_read(lens: Lens, event: Event) -> bool:
     return lens.moderates
 
 
-def _may_read_text(lens: Lens, event: CommentPosted | CommentEdited) -> bool:
+def _may_read_text(known: _Known, event: CommentPosted | CommentEdited, node: Node) -> bool:
     """
     Return whether a text of a comment may be shown.
 
     The current one is for whoever sees the comment; an older one only for those of them who wrote the comment or moderate.
     """
-    node = lens.outline.comment(event.target)
-    if node is None or node.posted is None or node.standing is None:
+    lens = known.lens
+    if lens.concealment(node) is not None:
         return False
-    posted = lens.thread.today.cells(node.id)["posted"][node.id,]
-    if lens.concealment(node.standing, posted) is not None:
-        return False
-    if event == node.standing.text:
+    posted = known.facts[node.post]
+    if event == (posted if node.text is None else known.facts[node.text]):
         return True
     authorised = event == posted or (
         isinstance(event, CommentEdited) and (lens.rules.moderates(event.actor) or is_author(event.actor, posted))
     )
-    return authorised and (lens.moderates or is_author(lens.reader, posted))
+    return authorised and (lens.moderates or lens.is_author(node))
 
 
-def _may_read_correction(lens: Lens, event: CorrectionSuggested | CorrectionDecided) -> bool:
-    standing = lens.outline.correction(event.target)
-    if standing is None or lens.concealment(standing, standing.text) is not None:
+def _may_read_correction(known: _Known, event: CorrectionSuggested | CorrectionDecided, node: Node) -> bool:
+    if not node.flags & FLAGS["correction"] or known.lens.concealment(node) is not None:
         return False
-    return event == standing.text or (isinstance(event, CorrectionDecided) and lens.rules.edits_article(event.actor))
+    if event == known.facts[node.post]:
+        return True
+    return isinstance(event, CorrectionDecided) and known.lens.rules.edits_article(event.actor)

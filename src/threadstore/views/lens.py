@@ -1,6 +1,6 @@
 """
-A `Lens` is one reader's way of looking: who they are, which spoilers they have opened, and which withheld comments are open
-to them. It says what this reader sees of one comment, and which comments below another are there for them.
+A `Lens` is one reader's way of looking: who they are, which spoilers they have opened, and which
+withheld comments are open to them. It says what this reader sees of one comment.
 
 The first concealment that does not open to the reader withholds the body:
 
@@ -12,242 +12,144 @@ held      opens to moderators and to the author
 spoiler   opens to whoever has revealed it
 ========  =============================================
 
-Laws: a comment is on a page if the public sees it, or it opens to this reader, or something below it is on a page; a body that
-is withheld is in no field of what is shown.
+Laws: a body that is withheld is in no field of what is shown; equal facts look the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from heapq import merge
-from itertools import islice
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
-from threadstore.model.events import Actor, Event
+from threadstore.model.events import Actor, Event, actor_key
 from threadstore.model.ids import time_of
-from threadstore.model.outline import Node, Outlined, SortKey, behind
+from threadstore.model.outline import FLAGS, MISSING, Node, flags_in
 from threadstore.model.policy import Rules
-from threadstore.model.ranking import Order
-from threadstore.model.status import Standing, cancellable, effective_reaction, is_author
-from threadstore.views.cursors import write_cursor
-from threadstore.views.types import CommentView, Concealment, Mention
+from threadstore.model.state import Cells
+from threadstore.model.status import Concealment, Locks, cancellable
+from threadstore.views.request import PageRequest
+from threadstore.views.source import Said
+from threadstore.views.types import NO_COUNTS, NO_MARKS, NO_META, CommentView, FrozenDict
 
-__all__ = ["Lens", "Outlined", "Place", "shown_actor"]
-
-MAX_REVEAL: Final = 100_000
-#: How far up a name that several have is looked for. A page of a deep chain would else cost its rows times its depth.
-MAX_ABOVE: Final = 1_000
+__all__ = ["Lens", "marks_of", "placeholder", "shown_actor"]
 
 _FLAGS_WITH_MARKS: Final = ("removed", "held", "spoiler", "reported", "pinned")
-
-
-#: A place in the tree, as a lens knows it; only a lens can tell what it is. Here, a `Node`.
-Place = Any
+_SPOILER: Final = FLAGS["spoiler"]
+_STALE: Final = FLAGS["stale"]
+_PINNED: Final = FLAGS["pinned"]
+_ERASED: Final = FLAGS["erased"]
+#: With one of these a comment needs judgement before it is shown.
+_ANYTHING: Final = _ERASED | FLAGS["deleted"] | FLAGS["removed"] | FLAGS["held"] | _SPOILER | _STALE | _PINNED
 
 
 class Lens:
     """
-    What one reader sees of a thread.
+    What one reader sees.
 
     Args:
-        thread: The thread.
         rules: Whose roles have effect.
-        reader: Who looks.
-        reveal: The spoilers that the reader has opened: ids, or "all".
+        request: Who looks, and which spoilers they have opened.
         as_moderator: The application looks on a moderator's behalf, whoever that is.
     """
 
-    def __init__(
-        self,
-        thread: Outlined,
-        rules: Rules,
-        reader: Actor | str | None,
-        reveal: Collection[str] | str,
-        *,
-        as_moderator: bool = False,
-    ) -> None:
-        self.thread = thread
-        self.rules = rules
-        self.outline = thread.outline(rules)
-        self.reader = _reader(reader)
-        self.moderates = as_moderator or (isinstance(reader, Actor) and rules.moderates(reader))
-        self._reveal_all = reveal == "all"
-        self._reveal = frozenset[str]() if self._reveal_all else _revealed(reveal)
-        self._opened = self.outline.opened_to(self.reader, moderates=self.moderates)
-        self._unburied = self.outline.unburied(self._opened)
-        self._depths: dict[str, int] = {}
+    __slots__ = ("_key", "_reveal", "moderates", "reader", "rules")
 
-    def concealment(self, standing: Standing, posted: Event) -> Concealment | None:
-        """Return why the body is withheld from this reader, or None."""
-        for flag in standing.flags:
-            if not self._opens(flag, posted):
+    def __init__(self, rules: Rules, request: PageRequest, *, as_moderator: bool = False) -> None:
+        self.rules = rules
+        self.reader = None if request.reader is None else request.reader.id
+        self._key = actor_key(request.reader)
+        self.moderates = as_moderator or rules.moderates(request.reader)
+        self._reveal = request.reveal
+
+    def concealment(self, node: Node) -> Concealment | None:
+        """Return why the body of a comment, or of a correction, is withheld from this reader; None if it is not."""
+        for flag in flags_in(node.flags):
+            if not self._opens(flag, node):
                 return flag
         return None
 
-    def _opens(self, flag: Concealment, posted: Event) -> bool:
+    def _opens(self, flag: Concealment, node: Node) -> bool:
         if flag == "spoiler":
-            return self._reveal_all or posted.id in self._reveal
+            return self._reveal is None or node.id in self._reveal
         if flag == "held":
-            return self.moderates or is_author(self.reader, posted)
+            return self.moderates or self.is_author(node)
         return flag == "removed" and self.moderates
 
-    def top(self, order: Order, pinned: bool, now: int, after: SortKey | None) -> tuple[Iterator[Place], int]:
-        """Return the top-level places behind *after*, lazily, and how many they are."""
-        unburied = map(self._node, self._unburied_below(self.outline.top))
-        more = sorted(self.outline.top_key(node, order, pinned, now) for node in unburied)
-        return self._merged(self.outline.top_behind(order, pinned, now, after), behind(more, after))
-
-    def flat(self, order: Order, now: int, after: SortKey | None) -> tuple[Iterator[Node], int]:
-        """Return all comments behind *after*, the tree apart, lazily, and how many they are."""
-        more = sorted(self.outline.flat_key(node, order, now) for node in self._opened)
-        return self._merged(self.outline.flat_behind(order, now, after), behind(more, after))
-
-    def _merged(self, *listings: tuple[Iterator[SortKey], int]) -> tuple[Iterator[Node], int]:
-        """Return what stands in some sorted listings, merged into one."""
-        keys = merge(*(keys for keys, _ in listings))
-        return (self._node(str(key[-1])) for key in keys), sum(count for _, count in listings)
-
-    def children(self, node: Node, after: str = "") -> tuple[Iterator[Node], int]:
-        """Return the replies behind *after*, lazily, and how many they are."""
-        live, count = node.replies_behind(after)
-        more = [id for id in self._unburied_below(node) if id > after]
-        return map(self._node, merge(live, more) if more else live), count + len(more)
-
-    def first_replies(self, place: Place, most: int) -> tuple[Sequence[Place], int]:
-        """Return the first replies, at most so many, and how many there are."""
-        replies, count = self.children(place)
-        return list(islice(replies, most)), count
-
-    def prepare(self, places: Sequence[Place]) -> None:
-        """Make ready what the rows of these places need, all at once."""
-
-    def row(self, place: Place, depth: int, replies: tuple[CommentView, ...], left: int) -> CommentView:
-        """Return what this reader sees of one place, with the first of its replies and the cursor for those that are left."""
-        more = self.replies_cursor(place.id, replies[-1].id if replies else "") if left else None
-        return self.comment(place, depth, replies, left, more)
-
-    def replies_cursor(self, comment: str, last: str) -> str:
-        """Return the cursor for the replies behind the *last*; empty for all."""
-        return write_cursor(self.thread.key, f"replies {comment}", (last,))
-
-    def top_key(self, place: Place, order: Order, pinned: bool, now: int) -> SortKey:
-        """Return where a top-level place belongs in *order*."""
-        return self.outline.top_key(place, order, pinned, now)
-
-    def _unburied_below(self, node: Node) -> list[str]:
-        return [id for id in node.buried if id in self._unburied] if self._unburied else []
-
-    def shows(self, node: Node) -> bool:
-        """Return whether *node* is on a page for this reader."""
-        return node.live or node.id in self._unburied
-
-    def depth(self, node: Node) -> int:
-        """
-        Return how far below the top level *node* is.
-
-        Complexity: O(depth) for the first node of a branch; only the way to known ones for the others.
-        """
-        way = [node.id]
-        for above in self.outline.ancestors(node):
-            if way[-1] in self._depths:
-                break
-            way.append(above.id)
-        depth = self._depths.get(way[-1], 0)
-        self._depths.update(zip(reversed(way), range(depth, depth + len(way)), strict=True))
-        return depth + len(way) - 1
-
-    def _node(self, id: str) -> Node:
-        node = self.outline.node(id)
-        assert node is not None, id
-        return node
+    def is_author(self, node: Node) -> bool:
+        """Return whether the reader posted a comment."""
+        return self._key != 0 and self._key == node.author
 
     def comment(
-        self, node: Node, depth: int, replies: tuple[CommentView, ...] = (), left: int = 0, more: str | None = None
+        self,
+        node: Node,
+        said: Said,
+        depth: int,
+        replies: tuple[CommentView, ...],
+        left: int,
+        reacted: frozenset[str],
+        locks: Locks | None,
+        cells: Cells | None,
     ) -> CommentView:
-        """Return what this reader sees of one place in the tree."""
-        posted, standing = node.posted, node.standing
-        if posted is None or standing is None:
-            return _placeholder(node, depth, replies, left, more)
-        said = posted if self.thread.today is self.thread else self.thread.today.cells(node.id)["posted"][node.id,]
-        text = standing.text
-        concealed = self.concealment(standing, posted)
-        tombstone = concealed is not None and concealed != "spoiler"
-        erased = "erased" in standing.flags
-        body = None if concealed else text.body  # type: ignore[union-attr]  # a comment's text is a post or an edit
+        """
+        Return what this reader sees of a comment: the only place where one is made.
+
+        Args:
+            node: Its place.
+            said: Its words.
+            depth: How far below the top level it is.
+            replies: The replies that are shown with it.
+            left: How many replies are not.
+            reacted: The kinds of reaction that this reader gave.
+            locks: When the thread was locked, if it ever was.
+            cells: The facts about it, for a moderator's marks.
+        """
+        parent, actor, at, meta, text, body, editor, mentions = said
+        id, flags, votes = node.id, node.flags, node.votes
+        is_edited = text != id
+        if not flags & _ANYTHING:  # as nearly all are
+            concealed = None
+            erased = tombstone = False
+        else:
+            concealed = self.concealment(node)
+            tombstone = concealed is not None and concealed != "spoiler"
+            erased = bool(flags & _ERASED)
         return CommentView(
-            id=node.id,
-            parent=posted.parent,
-            author=shown_actor(said.actor, erased),
-            posted_at=time_of(node.id) if posted.at is None else posted.at,
-            edited_at=time_of(text.id) if text.id != node.id else None,
-            edited_by=shown_actor(text.actor, erased) if text.id != node.id else None,
-            text_id=text.id,
-            body=body,
-            concealed=concealed,
-            standing=standing.flags,
-            stale=standing.stale,
-            spoiler="spoiler" in standing.flags,
-            reactions={} if tombstone else {kind: node.votes[kind] for kind in sorted(node.votes)},
-            reacted=() if tombstone else self._reacted(node.id),
-            mentions=() if body is None or "@" not in body else self._mentions(node, text.id, body),
-            pinned=node.pinned and not tombstone,
-            late=self._is_late(posted.id, posted.actor),
-            depth=depth,
-            replies=replies,
-            reply_count=node.replies,
-            left=left,
-            more=more,
-            meta={} if tombstone else dict(said.meta or {}),  # type: ignore[attr-defined]  # this cell holds CommentPosted only
-            marks=self._marks(node.id, said, standing) if self.moderates else {},
+            id,
+            parent,
+            shown_actor(actor, erased),
+            time_of(id) if at is None else at,
+            time_of(text) if is_edited else None,
+            shown_actor(editor, erased) if is_edited else None,
+            text,
+            None if concealed else body,
+            concealed,
+            flags_in(flags),
+            bool(flags & _STALE),
+            bool(flags & _SPOILER),
+            NO_COUNTS if tombstone or not votes else FrozenDict({kind: votes[kind] for kind in sorted(votes)}),
+            () if tombstone or not reacted else tuple(sorted(reacted)),
+            () if concealed else mentions,
+            bool(flags & _PINNED) and not tombstone,
+            locks is not None and (actor is None or actor.role == "reader") and locks.cover(id),
+            depth,
+            replies,
+            node.replies,
+            left,
+            (replies[-1].id if replies else id) if left else None,
+            NO_META if tombstone or not meta else FrozenDict(meta),
+            NO_MARKS if cells is None else self._marks(node, cells),
         )
 
-    def _reacted(self, id: str) -> tuple[str, ...]:
-        cell = self.thread.reactions(id)
-        if self.reader is None or not cell:
-            return ()
-        me, rules = self.reader.id, self.rules
-        return tuple(kind for kind in sorted(rules.kinds) if effective_reaction(cell, me, kind, rules))
-
-    def _mentions(self, node: Node, text: str, body: str) -> tuple[Mention, ...]:
-        def nearest() -> Iterator[Actor | None]:
-            for above in islice(self.outline.ancestors(node), MAX_ABOVE):
-                yield self._author(above)
-
-        return self.outline.names.find(body, comment=text, nearest=nearest)
-
-    def _author(self, node: Node) -> Actor | None:
-        """Return who wrote a comment; of a placeholder nobody is known."""
-        return None if node.posted is None else node.posted.actor
-
-    def _is_late(self, id: str, author: Actor | None) -> bool:
-        return (author is None or author.role == "reader") and self.outline.locks.cover(id)
-
-    def _marks(self, id: str, said: Event, standing: Standing) -> dict[str, tuple[str, ...]]:
-        """Return what a moderator's cancels should name, by flag."""
-        marks = {}
-        for flag in _FLAGS_WITH_MARKS:
-            if flag in ("removed", "held") and flag not in standing.flags:
-                continue
-            cells = self.thread.cells(id) if flag == "pinned" else self.thread.today.cells(id)
-            if ids := cancellable(cells, flag, said, self.rules):
-                marks[flag] = ids
-        return marks
+    def _marks(self, node: Node, cells: Cells) -> FrozenDict[str, tuple[str, ...]]:
+        [posted] = cells["posted"].values()
+        flags = flags_in(node.flags)
+        named = (flag for flag in _FLAGS_WITH_MARKS if flag not in ("removed", "held") or flag in flags)
+        return marks_of(cells, named, posted, self.rules)
 
 
-def _reader(reader: Actor | str | None) -> Actor | None:
-    if isinstance(reader, str):
-        return Actor(reader)
-    if reader is not None and not isinstance(reader, Actor):
-        raise TypeError(f"reader must be an Actor, an id or None, not {type(reader).__name__}")
-    return reader
-
-
-def _revealed(reveal: Collection[str] | str) -> frozenset[str]:
-    if isinstance(reveal, str):
-        raise ValueError(f"reveal must be 'all' or a collection of ids, not {reveal[:64]!r}")  # noqa: TRY004 - "all" is a str
-    if len(reveal) > MAX_REVEAL:
-        raise ValueError(f"reveal names {len(reveal)} comments where {MAX_REVEAL} are allowed; use 'all'")
-    return frozenset(reveal)
+def marks_of(cells: Cells, flags: Iterable[str], posted: Event, rules: Rules) -> FrozenDict[str, tuple[str, ...]]:
+    """Return what a moderator's cancels should name, by flag."""
+    marks = ((flag, cancellable(cells, flag, posted, rules)) for flag in flags)
+    return FrozenDict({flag: ids for flag, ids in marks if ids})
 
 
 def shown_actor(actor: Actor | None, erased: bool) -> Actor | None:
@@ -255,7 +157,9 @@ def shown_actor(actor: Actor | None, erased: bool) -> Actor | None:
     return Actor(actor.id, "", actor.role) if erased and actor is not None else actor
 
 
-def _placeholder(node: Node, depth: int, replies: tuple[CommentView, ...], left: int, more: str | None) -> CommentView:
+def placeholder(node: Node, depth: int, replies: tuple[CommentView, ...], left: int) -> CommentView:
+    """Return what stands for a comment that is missing."""
+    assert node.flags & MISSING, node.id
     return CommentView(
         id=node.id,
         parent=None,
@@ -269,7 +173,7 @@ def _placeholder(node: Node, depth: int, replies: tuple[CommentView, ...], left:
         standing=("missing",),
         stale=False,
         spoiler=False,
-        reactions={},
+        reactions=NO_COUNTS,
         reacted=(),
         mentions=(),
         pinned=False,
@@ -278,7 +182,7 @@ def _placeholder(node: Node, depth: int, replies: tuple[CommentView, ...], left:
         replies=replies,
         reply_count=node.replies,
         left=left,
-        more=more,
-        meta={},
-        marks={},
+        more=(replies[-1].id if replies else node.id) if left else None,
+        meta=NO_META,
+        marks=NO_MARKS,
     )

@@ -1,263 +1,296 @@
 """
-The pages: bounded, resumable, and what one reader sees.
+The pages: bounded, resumable, and what one reader sees. They are plans over a `Source`.
 
-What a page shows is chosen level by level until its bound is reached, and built from the leaves up; nothing recurses, so a
-chain of 100,000 replies costs what its page costs.
+What a page shows is chosen level by level until its bound is reached, and built from the leaves up;
+nothing recurses, so a chain of 100,000 replies costs what its page costs.
 
-Law: the pages of an unchanged thread partition its traversal.
+A withheld comment that opens to this reader is **dug up**, with the dead nodes above it: a page
+shows these at their places among the live ones.
+
+Laws: the pages of an unchanged thread partition its traversal; a comment is on a page if the public
+sees it, or it opens to this reader, or something below it is on a page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from threadstore.errors import CommentNotFound, InvalidCursor
-from threadstore.model.events import Actor, ThreadDescribed, check_int
-from threadstore.model.ids import NIL, time_of
-from threadstore.model.outline import Node, SortKey
-from threadstore.model.policy import Rules
-from threadstore.model.ranking import ORDERS, Order, Votes, key
-from threadstore.model.state import State
-from threadstore.model.status import description, is_absorbed
+from threadstore.model.events import actor_key
+from threadstore.model.ids import NIL, is_id, time_of
+from threadstore.model.index import SortKey, sort_key
+from threadstore.model.outline import FLAGS, MISSING, TOP, Node, flags_in
+from threadstore.model.ranking import Votes, key
+from threadstore.plans import Plan
 from threadstore.views.cursors import read_cursor, write_cursor
-from threadstore.views.lens import Lens, Outlined, Place
+from threadstore.views.lens import Lens, placeholder
+from threadstore.views.request import PageRequest
+from threadstore.views.source import Head, Source, Walk
 from threadstore.views.types import CommentView, ListView, RepliesView, ThreadView
 
-__all__ = ["alone", "check_bounds", "flat_page", "replies_page", "single_comment", "thread_page"]
+__all__ = ["alone", "flat_page", "replies_page", "single_comment", "thread_page"]
 
-MAX_LIMIT: Final = 10_000
-MAX_REPLIES: Final = 10_000
-MAX_DEPTH: Final = 200
-MAX_ROWS: Final = 100_000
-MAX_CONTEXT: Final = 100
+#: What is dug up for a reader, by parent; in the order of their ids.
+Dug = Mapping[str, Sequence[Node]]
 
-_ID_SHAPE: Final = (str,)
+_COMPLEX: Final = FLAGS["complex"]
+_NO_REACTIONS: Final[frozenset[str]] = frozenset()
 
 
-# --- choosing what a page shows -----------------------------------------------------------------------------------------------
+class _Look(NamedTuple):
+    """A source, and how one reader looks at it."""
+
+    source: Source
+    lens: Lens
+    dug: Dug
 
 
-def _tree(lens: Lens, places: Iterable[Place], start: int, replies: int, depth: int, rows: int) -> tuple[CommentView, ...]:
+def _look(source: Source, request: PageRequest) -> Plan[_Look]:
+    lens = Lens(source.rules, request)
+    return _Look(source, lens, (yield from _dug(source, lens)))
+
+
+def _opened(source: Source, lens: Lens) -> Plan[Sequence[Node]]:
+    """Return the withheld comments that this reader sees all the same: moderators all, authors their own while it is held."""
+    if lens.moderates:
+        return (yield from source.withheld(None))
+    if lens.reader is None:
+        return ()
+    own = yield from source.withheld(actor_key(lens.reader))
+    return [node for node in own if flags_in(node.flags)[0] == "held"]
+
+
+def _dug(source: Source, lens: Lens) -> Plan[Dug]:
+    """Return what has to be dug up. Complexity: O(what opens to the reader, and the dead above it)."""
+    opened = yield from _opened(source, lens)
+    dug: dict[str, Node] = {}
+    level = {node.id: node for node in opened if not node.live}
+    while level:
+        dug |= level
+        above = {node.parent for node in level.values()} - dug.keys() - {TOP}
+        found = (yield from source.nodes(above)) if above else {}
+        level = {id: node for id, node in found.items() if not node.live}
+    by_parent: dict[str, list[Node]] = {}
+    for id in sorted(dug):
+        by_parent.setdefault(dug[id].parent, []).append(dug[id])
+    return by_parent
+
+
+# --- trees --------------------------------------------------------------------------------------------------------------------
+
+
+def _tree(look: _Look, tops: Sequence[Node], start: int, request: PageRequest) -> Plan[tuple[CommentView, ...]]:
     """
-    Return the views of *places*, with as many replies as the bounds allow, chosen level by level.
+    Return the views of some nodes, with as many replies as the bounds allow, chosen level by level.
 
     Complexity: O(rows).
     """
-    chosen = list(places)
-    #: Of each row: how far down it is, how many of its replies are on the page, and how many are not.
-    told: list[tuple[int, int, int]] = []
-    level = start
-    while len(told) < len(chosen):
-        most = replies if level - start < depth else 0
-        for place in chosen[len(told) :]:
-            first, count = lens.first_replies(place, most and min(most, rows - len(chosen)))
-            shown = len(first)
-            told.append((level, shown, count - shown))
-            if shown:
-                chosen += first
+    chosen = list(tops)
+    shown: list[int] = []  # how many of its replies are on the page, for each node that is chosen
+    level = 0
+    while len(shown) < len(chosen):
+        behind = chosen[len(shown) :]
+        most = min(request.replies, request.rows - len(chosen)) if level < request.depth else 0
+        below = (yield from _first_replies(look, behind, most)) if most > 0 else {}
+        for node in behind:
+            first = below.get(node.id, ())[: max(request.rows - len(chosen), 0)]
+            shown.append(len(first))
+            chosen += first
         level += 1
-    lens.prepare(chosen)
+    return (yield from _views(look, chosen, shown, len(tops), start))
+
+
+def _first_replies(look: _Look, nodes: Sequence[Node], most: int) -> Plan[Mapping[str, Sequence[Node]]]:
+    parents = [node.id for node in nodes if node.kids]
+    live = (yield from look.source.children(parents, most)) if parents else {}
+    if not look.dug:
+        return live
+    merged = {node.id: [*live.get(node.id, ()), *look.dug.get(node.id, ())] for node in nodes}
+    return {id: sorted(below, key=_by_id)[:most] for id, below in merged.items()}
+
+
+def _by_id(node: Node) -> str:
+    return node.id
+
+
+def _views(look: _Look, chosen: Sequence[Node], shown: Sequence[int], tops: int, start: int) -> Plan[tuple[CommentView, ...]]:
+    """Return the views of nodes that were chosen level by level, built from the last of them up."""
+    source, lens, dug = look
+    comments = [node for node in chosen if not node.flags & MISSING]
+    words = dict(zip([node.id for node in comments], (yield from source.said(comments)), strict=True))
+    ids = [node.id for node in comments if node.votes]
+    reacted = (yield from source.reacted(ids, lens.reader)) if lens.reader is not None and ids else {}
+    locks = yield from source.locks()
+    judged = [node.id for node in comments if node.flags & _COMPLEX] if lens.moderates else []
+    cells = (yield from source.cells(judged)) if judged else {}
+    depths = _depths(shown, tops, start)
     views: list[CommentView] = []  # the last row's first, so the replies of each row are there, behind those of the next
     used = 0
-    for place, (level, shown, left) in zip(reversed(chosen), reversed(told), strict=True):
-        below = tuple(reversed(views[used : used + shown])) if shown else ()
-        used += shown
-        views.append(lens.row(place, level, below, left))
+    for place in range(len(chosen) - 1, -1, -1):
+        node, count = chosen[place], shown[place]
+        below = tuple(reversed(views[used : used + count])) if count else ()
+        used += count
+        left = node.kids - count + (len(dug.get(node.id, ())) if dug else 0)
+        said = words.get(node.id)
+        views.append(
+            placeholder(node, depths[place], below, left)
+            if said is None
+            else lens.comment(
+                node, said, depths[place], below, left, reacted.get(node.id, _NO_REACTIONS), locks, cells.get(node.id)
+            )
+        )
     return tuple(reversed(views[used:]))
 
 
-def check_bounds(limit: int, replies: int = 0, depth: int = 0, rows: int = 1, context: int = 0) -> None:
-    """Refuse bounds of a page that are no ints, or beyond what a page may cost."""
-    for name, value, least, most in (
-        ("limit", limit, 1, MAX_LIMIT),
-        ("replies", replies, 0, MAX_REPLIES),
-        ("depth", depth, 0, MAX_DEPTH),
-        ("rows", rows, 1, MAX_ROWS),
-        ("context", context, 0, MAX_CONTEXT),
-    ):
-        if type(value) is not int:
-            raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-        if not least <= value <= most:
-            raise ValueError(f"{name} must be from {least} to {most}, not {value}")
+def _depths(shown: Sequence[int], tops: int, start: int) -> list[int]:
+    depths = [start] * tops
+    for place, count in enumerate(shown):
+        if count:
+            depths += [depths[place] + 1] * count
+    return depths
 
 
-def _check_order(order: str) -> Order:
-    for known in ORDERS:
-        if order == known:
-            return known
-    raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r:.80}")
-
-
-def _shape(order: Order, pinned: bool) -> list[type]:
-    parts = [type(part) for part in key(order, Votes(NIL, 0, 0, NIL), now=0)]
-    return [int, *parts] if pinned else parts
-
-
-def _moment(
-    thread: State, order: Order, now: int | None, after: str | None, listing: str, shape: Sequence[type]
-) -> tuple[int, SortKey | None]:
-    """Return the moment that an order is reckoned for, and the key to go on behind."""
-    if now is not None:
-        check_int(now, "now", 0)
-    if after is None:
-        return (time_of(thread.latest) if now is None else now) if order == "hot" else 0, None
-    mark = read_cursor(after, thread.key, listing, shape)
-    if order == "hot" and now is not None and now != mark.now:
-        raise InvalidCursor(f"it was made for now={mark.now}, not for now={now}")
-    return mark.now, mark.key
+def alone(source: Source, lens: Lens, nodes: Sequence[Node], dug: Dug | None = None) -> Plan[tuple[CommentView, ...]]:
+    """Return comments without their replies, which `left` counts and `more` leads to."""
+    views: list[CommentView] = []
+    look = _Look(source, lens, {} if dug is None else dug)
+    shown = yield from _views(look, nodes, [0] * len(nodes), len(nodes), 0)
+    for node, view in zip(nodes, shown, strict=True):
+        depth = yield from source.depth(node)
+        views.append(replace(view, depth=depth) if depth else view)
+    return tuple(views)
 
 
 # --- pages --------------------------------------------------------------------------------------------------------------------
 
 
-def thread_page(
-    thread: Outlined,
-    *,
-    order: str,
-    limit: int,
-    after: str | None,
-    reader: Actor | str | None,
-    reveal: Collection[str] | str,
-    replies: int,
-    depth: int,
-    rows: int,
-    pinned: bool,
-    now: int | None,
-    rules: Rules,
-) -> ThreadView:
+def _moment(source: Source, head: Head, request: PageRequest, listing: str, flat: bool) -> tuple[int, SortKey | None]:
+    """Return the moment that an order is reckoned for, and the key to go on behind."""
+    order, now, after = request.order, request.now, request.after
+    if after is None:
+        return (time_of(head.latest) if now is None else now) if order == "hot" else 0, None
+    parts = [type(part) for part in key(order, Votes(NIL, 0, 0, NIL), now=0)]
+    mark = read_cursor(after, source.key, listing, [int, *parts] if request.pinned and not flat else parts)
+    if order == "hot" and now is not None and now != mark.now:
+        raise InvalidCursor(f"it was made for now={mark.now}, not for now={now}")
+    return mark.now, mark.key
+
+
+def _walk(look: _Look, walk: Walk, dug: Sequence[Node]) -> Plan[tuple[list[Node], int]]:
+    """Return what follows in an order, with what is dug up at its places, and how many there are behind the beginning."""
+    live, count = yield from look.source.walk(walk)
+    if not dug:
+        return list(live), count
+    keyed = sorted((_key(look, node, walk), node.id, node) for node in dug)
+    more = [node for at, _, node in keyed if walk.after is None or at > walk.after]
+    merged = sorted((_key(look, node, walk), node.id, node) for node in (*live, *more))
+    return [node for _, _, node in merged[: walk.limit]], count + len(more)
+
+
+def _key(look: _Look, node: Node, walk: Walk) -> SortKey:
+    return sort_key(node, walk.order, look.source.rules, walk.now, pinned=walk.pinned, flat=walk.flat)
+
+
+def thread_page(source: Source, request: PageRequest) -> Plan[ThreadView]:
     """Return one page of the top level; see `Thread.view`."""
-    by = _check_order(order)
-    check_bounds(limit, replies, depth, rows)
-    if type(pinned) is not bool:  # listings are kept for each of its values
-        raise TypeError(f"pinned must be a bool, not {type(pinned).__name__}")
-    lens = thread.lens(rules, reader, reveal)
-    listing = f"view {by} pinned" if pinned else f"view {by}"
-    moment, behind = _moment(thread, by, now, after, listing, _shape(by, pinned))
-    places, count = lens.top(by, pinned, moment, behind)
-    chosen = list(islice(places, min(limit, rows)))
+    head = yield from source.head()
+    look = yield from _look(source, request)
+    order, pinned = request.order, request.pinned
+    listing = f"view {order} pinned" if pinned else f"view {order}"
+    now, after = _moment(source, head, request, listing, flat=False)
+    walk = Walk(order, now, min(request.limit, request.rows), after, pinned)
+    chosen, count = yield from _walk(look, walk, look.dug.get(TOP, ()))
     left = count - len(chosen)
-    last = write_cursor(thread.key, listing, lens.top_key(chosen[-1], by, pinned, moment), now=moment) if left else None
-    described = description(thread.today.cells(""), rules)
-    title, url = "", ""
-    if isinstance(described, ThreadDescribed):
-        title, url = "" if is_absorbed(described, lens.outline.horizons) else described.title, described.url
     return ThreadView(
-        thread=thread.key,
-        title=title,
-        url=url,
-        revision=thread.revision,
-        counts=lens.outline.counts(),
-        locked=bool(lens.outline.locks.up),
-        order=by,
-        comments=_tree(lens, chosen, 0, replies, depth, rows),
-        next=last,
+        thread=source.key,
+        title=head.title,
+        url=head.url,
+        revision=head.revision,
+        counts=head.counts,
+        locked=head.locked,
+        order=order,
+        comments=(yield from _tree(look, chosen, 0, request)),
+        next=write_cursor(source.key, listing, _key(look, chosen[-1], walk), now=now) if left else None,
         left=left,
-        unreadable=thread.unreadable,
+        unreadable=head.unreadable,
     )
 
 
-def replies_page(
-    thread: Outlined,
-    comment: str,
-    *,
-    after: str | None,
-    limit: int,
-    reader: Actor | str | None,
-    reveal: Collection[str] | str,
-    replies: int,
-    depth: int,
-    rows: int,
-    rules: Rules,
-) -> RepliesView:
+def replies_page(source: Source, comment: str, request: PageRequest) -> Plan[RepliesView]:
     """Return one page of a comment's replies; see `Thread.replies`."""
-    check_bounds(limit, replies, depth, rows)
-    lens = thread.lens(rules, reader, reveal)
-    node = _node_or_raise(lens, comment)
-    behind = ""
-    if after is not None:
-        behind = str(read_cursor(after, thread.key, f"replies {comment}", _ID_SHAPE).key[0])
-    nodes, count = lens.children(node, behind)
-    chosen = list(islice(nodes, min(limit, rows)))
+    head = yield from source.head()
+    look = yield from _look(source, request)
+    node = yield from _place(source, comment)
+    after = _reply_after(request.after)
+    limit = min(request.limit, request.rows)
+    chosen, count = yield from source.children_behind(node.id, after, limit)
+    if dug := [place for place in look.dug.get(node.id, ()) if place.id > after]:
+        chosen, count = sorted((*chosen, *dug), key=_by_id)[:limit], count + len(dug)
     left = count - len(chosen)
+    depth = yield from source.depth(node)
     return RepliesView(
-        thread=thread.key,
+        thread=source.key,
         comment=comment,
-        revision=thread.revision,
-        comments=_tree(lens, chosen, lens.depth(node) + 1, replies, depth, rows),
-        next=lens.replies_cursor(node.id, chosen[-1].id) if left else None,
+        revision=head.revision,
+        comments=(yield from _tree(look, chosen, depth + 1, request)),
+        next=chosen[-1].id if left else None,
         left=left,
     )
 
 
-def single_comment(
-    thread: Outlined,
-    id: str,
-    *,
-    context: int,
-    reader: Actor | str | None,
-    reveal: Collection[str] | str,
-    replies: int,
-    depth: int,
-    rows: int,
-    rules: Rules,
-) -> CommentView:
+def _reply_after(after: str | None) -> str:
+    """Return the id behind which replies go on: they stand in the order of their ids, so any id is a place to go on from."""
+    if after is None:
+        return ""
+    if not is_id(after) and after != NIL:
+        raise InvalidCursor("it is not the `more` of a comment, nor the `next` of a page of replies")
+    return after
+
+
+def single_comment(source: Source, id: str, request: PageRequest) -> Plan[CommentView]:
     """Return one comment in its context; see `Thread.comment`."""
-    check_bounds(1, replies, depth, rows, context)
-    lens = thread.lens(rules, reader, reveal)
-    node = _node_or_raise(lens, id)
-    level = lens.depth(node)
-    view = _tree(lens, [node], level, replies, depth, rows)[0]
+    look = yield from _look(source, request)
+    node = yield from _place(source, id)
+    level = yield from source.depth(node)
+    [view] = yield from _tree(look, [node], level, request)
+    if not request.context:
+        return view
+    above = yield from source.ancestors(node, request.context)
+    line = yield from _views(look, above, [0] * len(above), len(above), 0)
     below = node
-    for above in islice(lens.outline.ancestors(node), context):
+    for place, bare in zip(above, line, strict=True):
         level -= 1
-        _, count = lens.children(above)
-        left = count - lens.shows(below)
-        view = lens.comment(above, level, (view,), left, lens.replies_cursor(above.id, "") if left else None)
-        below = above
+        is_counted = below.live or any(below.id == other.id for other in look.dug.get(place.id, ()))
+        left = bare.left - is_counted
+        view = replace(bare, depth=level, replies=(view,), left=left, more=place.id if left else None)
+        below = place
     return view
 
 
-def _node_or_raise(lens: Lens, id: str) -> Node:
-    node = lens.outline.node(id)
-    if node is None:
-        raise CommentNotFound(lens.thread.key, id)
+def _place(source: Source, id: str) -> Plan[Node]:
+    node = (yield from source.nodes([id])).get(id) if is_id(id) or id == NIL else None
+    if node is None or not node.is_place:
+        raise CommentNotFound(source.key, id)
     return node
 
 
-def flat_page(
-    thread: Outlined,
-    *,
-    order: str,
-    limit: int,
-    after: str | None,
-    reader: Actor | str | None,
-    reveal: Collection[str] | str,
-    now: int | None,
-    rules: Rules,
-) -> ListView:
+def flat_page(source: Source, request: PageRequest) -> Plan[ListView]:
     """Return one page of all comments without their tree; see `Thread.flat`."""
-    by = _check_order(order)
-    check_bounds(limit)
-    lens = thread.lens(rules, reader, reveal)
-    listing = f"flat {by}"
-    moment, behind = _moment(thread, by, now, after, listing, _shape(by, False))
-    nodes, count = lens.flat(by, moment, behind)
-    chosen = list(islice(nodes, limit))
+    head = yield from source.head()
+    look = yield from _look(source, request)
+    listing = f"flat {request.order}"
+    now, after = _moment(source, head, request, listing, flat=True)
+    walk = Walk(request.order, now, request.limit, after, flat=True)
+    chosen, count = yield from _walk(look, walk, (yield from _opened(source, look.lens)))
     left = count - len(chosen)
-    lens.prepare(chosen)
     return ListView(
-        thread=thread.key,
-        revision=thread.revision,
-        order=by,
-        comments=tuple(alone(lens, node) for node in chosen),
-        next=write_cursor(thread.key, listing, lens.outline.flat_key(chosen[-1], by, moment), now=moment) if left else None,
+        thread=source.key,
+        revision=head.revision,
+        order=request.order,
+        comments=(yield from alone(source, look.lens, chosen, look.dug)),
+        next=write_cursor(source.key, listing, _key(look, chosen[-1], walk), now=now) if left else None,
         left=left,
     )
-
-
-def alone(lens: Lens, node: Node) -> CommentView:
-    """Return a comment without its replies, which `left` counts and `more` leads to."""
-    _, left = lens.first_replies(node, 0)
-    return lens.row(node, lens.depth(node), (), left)

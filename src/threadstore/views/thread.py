@@ -1,32 +1,36 @@
 """
 `Thread`: the state of a conversation, and what a reader sees of it.
 
-The fold is in `threadstore.model.state`; this room adds the views. What they read is derived, and kept in an `Outline` for one set
-of rules at a time, which is brought up to date with every event that is applied, in time that does not depend on the size of
-the thread.
+The fold is in `threadstore.model.state`; the views are plans over a `Source`, which here is the
+thread itself. What they read is derived and kept in an `Index` for one set of rules at a time,
+which follows every event that is applied, in time that does not depend on the size of the thread.
 
 Law: everything a reader sees is a pure function of the set of facts, the policy, and the arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from typing import Final, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
-from threadstore.model.events import Actor, Event
-from threadstore.model.outline import Outline, Outlined
+from threadstore.model.events import Event
+from threadstore.model.ids import NIL
+from threadstore.model.index import Index
+from threadstore.model.outline import Node
 from threadstore.model.policy import Policy, Rules
-from threadstore.views.lens import Lens
+from threadstore.model.ranking import Order
+from threadstore.model.state import State
+from threadstore.plans import run
+from threadstore.views.memory import MemorySource
 from threadstore.views.pages import flat_page, replies_page, single_comment, thread_page
-from threadstore.views.queue import correction_list, queue_page
+from threadstore.views.queue import Passage, correction_list, queue_page
+from threadstore.views.request import By, PageRequest, Reveal
 from threadstore.views.types import CommentView, CorrectionView, Counts, ListView, QueueView, RepliesView, ThreadView
 
 __all__ = ["Thread", "fold"]
 
-T = TypeVar("T")
 
-
-class Thread(Outlined):
+class Thread(State):
     """
     One conversation, folded.
 
@@ -36,46 +40,64 @@ class Thread(Outlined):
     Not safe for use by several Python threads at once without a lock.
     """
 
-    __slots__ = ("_outline",)
+    __slots__ = ("_index",)
 
     def __init__(self, key: str = "") -> None:
         super().__init__(key)
-        self._outline: Outline | None = None
+        self._index: Index | None = None
 
-    def _changed(self, cell: str, event: Event, before: Event | None) -> None:
-        if self._outline is not None and not self._outline.absorb(cell, event, before):
-            self._outline = None
+    def _changed(self, event: Event, before: Event | None) -> None:
+        if self._index is not None and not self._index.take(event, before):
+            self._index = None
 
-    def outline(self, rules: Rules) -> Outline:
+    def index(self, rules: Rules) -> Index:
         """
         Return what is derived from the thread under *rules*.
 
         Complexity: O(1) while the rules stay the same; O(n log n) when they change, or of a past when today's thread has.
         """
-        if self._outline is None or self._outline.rules != rules or self._outline.outdated:
-            self._outline = Outline(self, rules)
-        return self._outline
+        if self._index is None or self._index.rules != rules or self._index.outdated:
+            self._index = Index(self, rules)
+        return self._index
 
-    def lens(self, rules: Rules, reader: Actor | str | None, reveal: Collection[str] | str) -> Lens:
-        """Return how a reader sees the thread under *rules*."""
-        return Lens(self, rules, reader, reveal)
+    def source(self, policy: Policy | None, *, revision: int = 0, unreadable: int = 0) -> MemorySource:
+        """Return the thread as the views read it; *revision* and *unreadable* are of the log that it comes from."""
+        rules = _DEFAULT_RULES if policy is None else policy.rules
+        return MemorySource(self, self.index(rules), revision=revision, unreadable=unreadable)
 
-    def despite_damage(self, ask: Callable[[], T]) -> T:
-        """
-        Return the answer to a question about the thread.
+    # --- what a decision asks -------------------------------------------------------------------------------------------------
 
-        One that is read from a log may have to leave something out first, and a past asks for what holds today.
-        """
-        return ask() if self._today is None else self._today.despite_damage(ask)
+    def node(self, id: str, rules: Rules) -> Node | None:
+        """Return the place of a comment or a correction, if there is one."""
+        return self.index(rules).node(id)
+
+    def is_locked(self, rules: Rules) -> bool:
+        """Return whether a lock is up."""
+        return self.index(rules).tally.locked
+
+    def cutoffs(self, rules: Rules) -> Mapping[str, str]:
+        """Return, for each person whose words were erased, the id below which they are forgotten."""
+        return self.index(rules).cutoffs
+
+    def posts_by(self, actor: int, rules: Rules) -> Iterator[Node]:
+        """Yield an actor's comments, newest first; by their key; 0 for all anonymous ones."""
+        index = self.index(rules)
+        return map(index.get, reversed(index.posts_by(actor)))
+
+    def last_act(self, person: str) -> str:
+        """Return the largest id of what a person did here; the nil id if that is nothing. Complexity: O(n)."""
+        return max((fact.id for fact in self.facts() if fact.actor is not None and fact.actor.id == person), default=NIL)
+
+    # --- views ----------------------------------------------------------------------------------------------------------------
 
     def view(
         self,
         *,
-        order: str = "oldest",
+        order: Order = "oldest",
         limit: int = 20,
         after: str | None = None,
-        reader: Actor | str | None = None,
-        reveal: Collection[str] | str = (),
+        reader: By = None,
+        reveal: Reveal = (),
         replies: int = 3,
         depth: int = 8,
         rows: int = 200,
@@ -109,22 +131,19 @@ class Thread(Outlined):
         Complexity: O(page + log n); the first page of an order sorts the top level, and "hot" does so for each new moment. A
         thread that a store has read from its log sorts no more of it than somebody has looked at.
         """
-        return self.despite_damage(
-            lambda: thread_page(
-                self,
-                order=order,
-                limit=limit,
-                after=after,
-                reader=reader,
-                reveal=reveal,
-                replies=replies,
-                depth=depth,
-                rows=rows,
-                pinned=pinned,
-                now=now,
-                rules=_rules(policy),
-            )
+        request = PageRequest(
+            order=order,
+            limit=limit,
+            after=after,
+            reader=reader,
+            reveal=reveal,
+            replies=replies,
+            depth=depth,
+            rows=rows,
+            pinned=pinned,
+            now=now,
         )
+        return run(thread_page(self.source(policy), request))
 
     def replies(
         self,
@@ -132,8 +151,8 @@ class Thread(Outlined):
         *,
         after: str | None = None,
         limit: int = 20,
-        reader: Actor | str | None = None,
-        reveal: Collection[str] | str = (),
+        reader: By = None,
+        reveal: Reveal = (),
         replies: int = 3,
         depth: int = 8,
         rows: int = 200,
@@ -149,29 +168,17 @@ class Thread(Outlined):
             CommentNotFound: The thread has no such comment.
             InvalidCursor, ValueError: as for `view`.
         """
-        return self.despite_damage(
-            lambda: replies_page(
-                self,
-                comment,
-                after=after,
-                limit=limit,
-                reader=reader,
-                reveal=reveal,
-                replies=replies,
-                depth=depth,
-                rows=rows,
-                rules=_rules(policy),
-            )
-        )
+        request = PageRequest(after=after, limit=limit, reader=reader, reveal=reveal, replies=replies, depth=depth, rows=rows)
+        return run(replies_page(self.source(policy), comment, request))
 
     def flat(
         self,
         *,
-        order: str = "oldest",
+        order: Order = "oldest",
         limit: int = 20,
         after: str | None = None,
-        reader: Actor | str | None = None,
-        reveal: Collection[str] | str = (),
+        reader: By = None,
+        reveal: Reveal = (),
         now: int | None = None,
         policy: Policy | None = None,
     ) -> ListView:
@@ -180,19 +187,16 @@ class Thread(Outlined):
 
         Placeholders and tombstones are left out. Complexity: O(n log n) for the first page after a change, O(page + log n) then.
         """
-        return self.despite_damage(
-            lambda: flat_page(
-                self, order=order, limit=limit, after=after, reader=reader, reveal=reveal, now=now, rules=_rules(policy)
-            )
-        )
+        request = PageRequest(order=order, limit=limit, after=after, reader=reader, reveal=reveal, now=now)
+        return run(flat_page(self.source(policy), request))
 
     def comment(
         self,
         id: str,
         *,
         context: int = 0,
-        reader: Actor | str | None = None,
-        reveal: Collection[str] | str = (),
+        reader: By = None,
+        reveal: Reveal = (),
         replies: int = 3,
         depth: int = 8,
         rows: int = 200,
@@ -211,30 +215,19 @@ class Thread(Outlined):
 
         Complexity: O(page + depth of the comment).
         """
-        return self.despite_damage(
-            lambda: single_comment(
-                self,
-                id,
-                context=context,
-                reader=reader,
-                reveal=reveal,
-                replies=replies,
-                depth=depth,
-                rows=rows,
-                rules=_rules(policy),
-            )
-        )
+        request = PageRequest(reader=reader, reveal=reveal, replies=replies, depth=depth, rows=rows, context=context)
+        return run(single_comment(self.source(policy), id, request))
 
     def counts(self, *, policy: Policy | None = None) -> Counts:
         """Return how many comments there are; the same for every reader. Complexity: O(1)."""
-        return self.despite_damage(lambda: self.outline(_rules(policy)).counts())
+        return run(self.source(policy).head()).counts
 
     def corrections(
         self,
         *,
         text: str | None = None,
         article_version: str | None = None,
-        reader: Actor | str | None = None,
+        reader: By = None,
         policy: Policy | None = None,
     ) -> tuple[CorrectionView, ...]:
         """
@@ -245,9 +238,7 @@ class Thread(Outlined):
 
         Complexity: O(corrections + corrections * len(text)).
         """
-        return self.despite_damage(
-            lambda: correction_list(self, text=text, article_version=article_version, reader=reader, rules=_rules(policy))
-        )
+        return run(correction_list(self.source(policy), Passage(text, article_version), reader))
 
     def queue(self, *, limit: int = 20, after: str | None = None, policy: Policy | None = None) -> QueueView:
         """
@@ -261,14 +252,10 @@ class Thread(Outlined):
 
         Complexity: O(w log w) for w waiting.
         """
-        return self.despite_damage(lambda: queue_page(self, limit=limit, after=after, rules=_rules(policy)))
+        return run(queue_page(self.source(policy), limit=limit, after=after))
 
 
 _DEFAULT_RULES: Final = Policy().rules
-
-
-def _rules(policy: Policy | None) -> Rules:
-    return _DEFAULT_RULES if policy is None else policy.rules
 
 
 def fold(events: Iterable[Event], *, key: str = "") -> Thread:

@@ -6,11 +6,13 @@ Withheld means absent: where a text is concealed from the reader, no field of th
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from msgspec import Struct
 
 from threadstore.model.events import Actor, TextQuote
+from threadstore.model.mentions import Mention
+from threadstore.model.status import CONCEALMENTS, Concealment
 
 __all__ = [
     "CONCEALMENTS",
@@ -19,6 +21,7 @@ __all__ = [
     "Concealment",
     "CorrectionView",
     "Counts",
+    "FrozenDict",
     "ListView",
     "Mention",
     "OverviewView",
@@ -33,10 +36,33 @@ __all__ = [
 #: What a page shows in place of a spoiler's body.
 SPOILER_NOTICE: Final = "This comment contains spoilers. Click here if you want to read."
 
-Concealment = Literal["erased", "deleted", "removed", "held", "spoiler", "missing"]
+K = TypeVar("K")
+V = TypeVar("V")
 
-#: In the order in which they are looked at: the first that holds conceals the body.
-CONCEALMENTS: Final[tuple[Concealment, ...]] = ("erased", "deleted", "removed", "held", "spoiler")
+
+class FrozenDict(dict[K, V]):
+    """A dict that cannot be changed: views are shared, and nobody may change what somebody else is shown."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("views cannot be changed; make a dict of this one")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenDict[K, V]], tuple[dict[K, V]]]:
+        return FrozenDict, (dict(self),)
+
+    def __copy__(self) -> FrozenDict[K, V]:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> FrozenDict[K, V]:
+        return self
+
+
+NO_COUNTS: Final[FrozenDict[str, int]] = FrozenDict()
+NO_META: Final[FrozenDict[str, str]] = FrozenDict()
+NO_MARKS: Final[FrozenDict[str, tuple[str, ...]]] = FrozenDict()
 
 
 class Counts(Struct, frozen=True):
@@ -52,14 +78,6 @@ class Counts(Struct, frozen=True):
     total: int = 0
     pending: int = 0
     hidden: int = 0
-
-
-class Mention(Struct, frozen=True):
-    """``body[start:end]`` addresses the actor with this id; the span begins at the ``@``."""
-
-    start: int
-    end: int
-    actor: str
 
 
 class CommentView(Struct, frozen=True):

@@ -1,0 +1,290 @@
+"""A thread in tables as a `Source`: the views' questions as SQL, and rows as their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
+from threadstore.log._schema import is_sound, seed, unfilled
+from threadstore.model.codec import glances, shared_actor
+from threadstore.model.events import SUPPORT, Event, ThreadDescribed, actor_key
+from threadstore.model.ids import NIL, from_bytes, to_bytes
+from threadstore.model.mentions import Mention
+from threadstore.model.outline import Node
+from threadstore.model.policy import Rules
+from threadstore.model.state import Cells, cells_of_facts
+from threadstore.model.status import Locks, effective_kinds, is_forgotten, person_cutoffs
+from threadstore.plans import NOTHING, Plan, Row, Sql
+from threadstore.readmodel.queries import Unfit, event_in, find_node, thread_row
+from threadstore.readmodel.rows import COMMENT, VIEWED, ThreadRow, fingerprint, mentions_in, node_in, viewed_node
+from threadstore.readmodel.walks import flat, live_top
+from threadstore.views.source import Head, Said, Source, Walk
+from threadstore.views.types import Counts
+
+__all__ = ["TableSource", "counts_of", "opened_source"]
+
+_C: Final = ", ".join(f"c.{name}" for name in VIEWED)
+_CHILDREN: Final = f"""
+    WITH RECURSIVE parents(n) AS (SELECT 1 UNION ALL SELECT n + 16 FROM parents WHERE n + 16 < length(?2))
+    SELECT {_C} FROM parents CROSS JOIN comments AS c ON c.model = ?1 AND c.parent = substr(?2, n, 16) AND c.dead = 0
+        AND c.id IN (SELECT id FROM comments WHERE model = ?1 AND parent = substr(?2, n, 16) AND dead = 0 ORDER BY id LIMIT ?3)
+    ORDER BY n, c.id"""
+_VIEWED: Final = ", ".join(VIEWED)
+_BEHIND: Final = f"""
+    SELECT {_VIEWED} FROM comments WHERE model = ? AND parent = ? AND dead = 0 AND id > ? ORDER BY id LIMIT ?"""
+_FRONT: Final = "SELECT count(*) FROM comments WHERE model = ? AND parent = ? AND dead = 0 AND id <= ?"
+_ABOVE: Final = f"""
+    WITH RECURSIVE above(parent, far) AS (
+        SELECT parent, 0 FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id = ?2
+        UNION ALL SELECT c.parent, far + 1 FROM above
+        CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = above.parent WHERE far < ?3)
+    SELECT {_C} FROM above CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = above.parent
+    WHERE far < ?3 ORDER BY far"""
+_DEPTH: Final = """
+    WITH RECURSIVE above(parent) AS (
+        SELECT parent FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id = ?2
+        UNION ALL SELECT c.parent FROM above
+        CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = above.parent)
+    SELECT count(*) - 1 FROM above"""
+_WITHHELD: Final = f"""
+    SELECT {COMMENT} FROM comments INDEXED BY comments_by_withheld WHERE model = ?1 AND withheld IS NOT NULL"""
+_WAITING: Final = "comments INDEXED BY comments_by_since WHERE model = ?1 AND since IS NOT NULL"
+_CORRECTIONS: Final = f"SELECT {COMMENT} FROM comments WHERE model = ? AND parent = x'00' ORDER BY id"
+_TEXTS: Final = """
+    SELECT position, revision, crc, data FROM json_each(?) AS wanted CROSS JOIN events ON position = wanted.value"""
+_TARGET: Final = """
+    SELECT e.position, revision, crc, data FROM facts AS f CROSS JOIN events AS e ON e.position = f.position
+    WHERE f.model = ? AND f.target = ?"""
+_REACTED: Final = """
+    SELECT kind, e.id, given FROM reactions AS r CROSS JOIN events AS e ON e.position = r.event
+    WHERE r.model = ? AND r.comment = ? AND r.actor = ?"""
+_MANY: Final = 1 << 40
+
+Values = list[Any]
+
+
+def counts_of(row: ThreadRow) -> Counts:
+    """Return the public's figures of a thread."""
+    return Counts(row.top, row.total - row.top, row.total, row.pending, row.hidden)
+
+
+def opened_source(key: str, rules: Rules) -> Plan[TableSource]:
+    """
+    Return a thread, to be read.
+
+    Raises:
+        Unfit: Its rows cannot be used.
+    """
+    row = yield from thread_row(key)
+    if row is not None and not row.fits(fingerprint(rules)):
+        raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
+    return TableSource(key, rules, row)
+
+
+class TableSource(Source):
+    """
+    A thread in tables.
+
+    Args:
+        key: Its key.
+        rules: The rules that its rows are of.
+        row: Its row; None for a thread without events.
+    """
+
+    def __init__(self, key: str, rules: Rules, row: ThreadRow | None) -> None:
+        self.key = key
+        self.rules = rules
+        self.row = row
+        self.model = 0 if row is None else row.model
+        self._mark = seed(key.encode())
+
+    @property
+    def revision(self) -> int:
+        """The thread's revision."""
+        return 0 if self.row is None else self.row.revision
+
+    def head(self) -> Plan[Head]:
+        """Return what is known of the thread. Complexity: O(1)."""
+        row = self.row
+        if row is None:
+            return Head(0, Counts(), False, NIL)
+        title, url = "", ""
+        if row.described is not None:
+            facts = yield from self.facts([row.described])
+            described = facts[row.described]
+            assert isinstance(described, ThreadDescribed)
+            forgotten = is_forgotten(described, (yield from self.cutoffs()))
+            title, url = "" if forgotten else described.title, described.url
+        return Head(row.revision, counts_of(row), bool(row.locked), from_bytes(row.latest), title, url, row.unreadable)
+
+    # --- nodes ----------------------------------------------------------------------------------------------------------------
+
+    def _nodes(self, rows: Sequence[Row]) -> list[Node]:
+        """Return the nodes of rows of the `VIEWED` columns."""
+        nodes = list(map(viewed_node, rows))
+        if None in nodes:
+            raise Unfit(self.key, "a row does not match its checksum")
+        return nodes  # type: ignore[return-value]  # none of them is None
+
+    def walk(self, walk: Walk) -> Plan[tuple[Sequence[Node], int]]:
+        """Return a part of an order; costs as `live_top` and `flat` say."""
+        if self.row is None:
+            return (), 0
+        found = yield from flat(self.row, walk) if walk.flat else live_top(self.row, walk)
+        return self._nodes(found.rows), found.behind
+
+    def children(self, parents: Sequence[str], most: int) -> Plan[Mapping[str, Sequence[Node]]]:
+        """Return first replies. Complexity: O(log n) for each parent and each reply."""
+        [rows] = yield [Sql(_CHILDREN, (self.model, b"".join(map(to_bytes, parents)), most))]
+        found: dict[str, list[Node]] = {}
+        for node in self._nodes(rows):
+            found.setdefault(node.parent, []).append(node)
+        return found
+
+    def children_behind(self, parent: str, after: str, limit: int) -> Plan[tuple[Sequence[Node], int]]:
+        """Return replies. Complexity: O(limit), and O(replies in front) to count those that are left."""
+        start = to_bytes(after) if after else b""
+        id = to_bytes(parent)
+        rows, front, [own] = yield [
+            Sql(_BEHIND, (self.model, id, start, limit)),
+            Sql(_FRONT, (self.model, id, start)),
+            find_node(self.model, parent),
+        ]
+        return self._nodes(rows), node_in(own).kids - front[0][0]
+
+    def nodes(self, ids: Collection[str]) -> Plan[Mapping[str, Node]]:
+        """Return nodes. Complexity: O(log n) for each."""
+        answers = yield [find_node(self.model, id) for id in ids]
+        nodes = (node_in(rows[0]) for rows in answers if rows)
+        return {node.id: node for node in nodes}
+
+    def ancestors(self, node: Node, limit: int | None) -> Plan[Sequence[Node]]:
+        """Return the nodes above. Complexity: O(log n) for each."""
+        [rows] = yield [Sql(_ABOVE, (self.model, to_bytes(node.id), _MANY if limit is None else limit))]
+        return self._nodes(rows)
+
+    def depth(self, node: Node) -> Plan[int]:
+        """Return the depth. Complexity: O(log n) for each node above."""
+        if not node.parent:
+            return 0
+        [[(depth,)]] = yield [Sql(_DEPTH, (self.model, to_bytes(node.id)))]
+        return int(depth)
+
+    def withheld(self, author: int | None) -> Plan[Sequence[Node]]:
+        """Return what is withheld. Complexity: O(withheld)."""
+        own, values = ("", ()) if author is None else (" AND withheld = ?2", (author,))
+        [rows] = yield [Sql(_WITHHELD + own, (self.model, *values))]
+        return [node_in(row) for row in rows]
+
+    def corrections(self) -> Plan[Sequence[Node]]:
+        """Return the corrections. Complexity: O(corrections)."""
+        [rows] = yield [Sql(_CORRECTIONS, (self.model,))]
+        return [node_in(row) for row in rows]
+
+    def waiting(self, after: tuple[str, str] | None, limit: int) -> Plan[tuple[Sequence[Node], int]]:
+        """Return what waits. Complexity: O(limit), and O(waiting) behind a cursor."""
+        since, id = (b"", b"") if after is None else map(to_bytes, after)
+        rows, [(count,)] = yield [
+            Sql(f"SELECT {COMMENT} FROM {_WAITING} AND (since, id) > (?2, ?3) ORDER BY since, id LIMIT ?4",
+                (self.model, since, id, limit)),
+            Sql(f"SELECT count(*) FROM {_WAITING} AND (since, id) > (?2, ?3)", (self.model, since, id)),
+        ]  # fmt: skip
+        return [node_in(row) for row in rows], count
+
+    # --- words ----------------------------------------------------------------------------------------------------------------
+
+    def said(self, nodes: Sequence[Node]) -> Plan[Sequence[Said]]:
+        """Return words. Complexity: O(log n) for each."""
+        places = [node.post for node in nodes]
+        places += [node.text for node in nodes if node.text is not None]
+        if not places:
+            return ()
+        [rows] = yield [Sql(_TEXTS, (str(places),))]
+        values = self._values(rows)
+        try:
+            return [self._said(node, values) for node in nodes]
+        except KeyError as error:
+            raise Unfit(self.key, f"the text at position {error} is missing or damaged") from error
+
+    def _values(self, rows: Sequence[Row]) -> dict[int, Values]:
+        """Return what sound records say, by position."""
+        mark = self._mark
+        sound = [row for row in rows if is_sound(mark, row[0], row[1], row[3], row[2])]
+        try:
+            said = glances([unfilled(row[3]) for row in sound])
+        except (CorruptRecord, UnsupportedSchema, UpcastFailed) as error:
+            raise Unfit(self.key, f"a text is damaged: {error}") from error
+        return {row[0]: values for row, values in zip(sound, said, strict=True)}
+
+    @staticmethod
+    def _said(node: Node, values: Mapping[int, Values]) -> Said:
+        _, _, _, _, actor, parent, _, _, at, body, *meta = values[node.post]
+        text, editor = node.id, None
+        if node.text is not None:
+            _, _, id, _, by, _, _, body, *_ = values[node.text]
+            text, editor = from_bytes(id), shared_actor(by)
+        mentions: tuple[Mention, ...] = () if node.mentions is None else mentions_in(node.mentions)
+        above = None if parent is None else from_bytes(parent)
+        return Said(above, shared_actor(actor), at, meta[0] if meta else None, text, body, editor, mentions)
+
+    def facts(self, places: Collection[Any]) -> Plan[Mapping[Any, Event]]:
+        """Return facts by their positions. Complexity: O(log n) for each."""
+        if not places:
+            return {}
+        [rows] = yield [Sql(_TEXTS, (str(sorted(places)),))]
+        try:
+            found = {row[0]: event_in(self.key, row) for row in rows}
+        except (CorruptRecord, UpcastFailed) as error:
+            raise Unfit(self.key, f"a fact is damaged: {error}") from error
+        if len(found) < len(places):
+            raise Unfit(self.key, "a fact is missing")
+        return found
+
+    def cells(self, ids: Collection[str]) -> Plan[Mapping[str, Cells]]:
+        """Return cells. Complexity: O(facts about each)."""
+        wanted = list(ids)
+        nodes = yield from self.nodes([id for id in wanted if id])
+        answers = yield [Sql(_TARGET, (self.model, to_bytes(id) if id else b"")) for id in wanted]
+        posts = yield from self.facts([node.post for node in nodes.values() if node.post is not None])
+        try:
+            return {
+                id: cells_of_facts((*self._post_of(id, nodes, posts), *(event_in(self.key, row) for row in rows)))
+                for id, rows in zip(wanted, answers, strict=True)
+            }
+        except (CorruptRecord, UpcastFailed) as error:
+            raise Unfit(self.key, f"a fact is damaged: {error}") from error
+
+    @staticmethod
+    def _post_of(id: str, nodes: Mapping[str, Node], posts: Mapping[Any, Event]) -> Iterator[Event]:
+        node = nodes.get(id)
+        if node is not None and node.post is not None:
+            yield posts[node.post]
+
+    def reacted(self, ids: Sequence[str], reader: str) -> Plan[Mapping[str, frozenset[str]]]:
+        """Return a reader's reactions. Complexity: O(log n) for each comment."""
+        actor = actor_key(reader)
+        answers = yield [Sql(_REACTED, (self.model, to_bytes(id), actor)) for id in ids]
+        found: dict[str, frozenset[str]] = {}
+        for id, rows in zip(ids, answers, strict=True):
+            if rows:
+                given = {kind or SUPPORT: (from_bytes(event), bool(is_given)) for kind, event, is_given in rows}
+                found[id] = effective_kinds(given, self.rules)
+        return found
+
+    # --- the thread as a whole ------------------------------------------------------------------------------------------------
+
+    def locks(self) -> Plan[Locks | None]:
+        """Return the locks. Complexity: O(facts about the thread)."""
+        if self.row is None or not self.row.late:
+            return None
+        cells = yield from self.cells([""])
+        return Locks(cells[""], self.rules)
+
+    def cutoffs(self) -> Plan[Mapping[str, str]]:
+        """Return whose words are forgotten. Complexity: O(facts about the thread)."""
+        yield from NOTHING
+        if self.row is None or not self.row.cutoffs:
+            return {}
+        cells = yield from self.cells([""])
+        return person_cutoffs(cells[""], self.rules)
