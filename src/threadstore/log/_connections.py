@@ -340,7 +340,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; one that is lent is closed when it is given back. After a fork only the opener closes any."""
-        if self._process != os.getpid():
+        if self.is_inherited:
             self._closed = True
             return
         with self._writing:
@@ -361,11 +361,16 @@ class Database:
                 finally:
                     self._writer.close()
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that opened it: a lock may be held by a thread that is not here."""
+        return self._process != os.getpid()
+
     def check_open(self) -> None:
         """Raise `StoreClosed` after `close`, and `StoreUnavailable` after a fork."""
         if self._closed:
             raise StoreClosed(self.target)
-        if self._process != os.getpid():
+        if self.is_inherited:
             raise StoreUnavailable(self.target, "it was opened before the process forked; open it anew in each process")
 
     def _check_in_place(self) -> None:
@@ -396,7 +401,7 @@ class Database:
     def resume(self) -> None:
         """Let connections be used again, after `rest`."""
         self._is_forking = False
-        if self._is_resting:
+        if self._is_resting and not self._closed:  # what was closed since an earlier fork has not rested for this one
             self._checkpoints.resume()
         self._returned.notify_all()
         self._pooling.release()
