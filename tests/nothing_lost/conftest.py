@@ -25,7 +25,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from threadstore import Actor, Event, ThreadStore, fold
+from threadstore import Actor, Event, StoredThread, Thread, ThreadStore, fold
+from threadstore.model.ranking import ORDERS
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "src" / "threadstore"
@@ -99,18 +100,18 @@ def swift(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def _pages(thread: Any, **policy: Any) -> dict[str, Any]:
+def _pages(thread: Thread | StoredThread, **policy: Any) -> dict[str, Any]:
     """Return what a thread shows, from all sides; revisions aside, which only a log knows."""
     seen = {"reader": Actor("m", "", "moderator"), "reveal": "all", **policy}
-    shown = {
+    pages = {
         "view": thread.view(limit=500, rows=500, **seen),
         "for readers": thread.view(limit=500, replies=2, rows=500, pinned=True, reader="u-1", **policy),
-        **{order: thread.view(order=order, limit=500, now=1, **policy) for order in ("newest", "top", "hot", "active")},
+        **{order: thread.view(order=order, limit=500, now=1, **policy) for order in ORDERS},
         "flat": thread.flat(limit=500, order="newest", **seen),
         "queue": thread.queue(limit=500, **policy),
     }
-    shown = {name: msgspec.structs.replace(page, revision=0) for name, page in shown.items()}
-    return shown | {"counts": thread.counts(**policy), "corrections": thread.corrections(**seen)}
+    shown: dict[str, Any] = {name: msgspec.structs.replace(page, revision=0) for name, page in pages.items()}
+    return shown | {"counts": thread.counts(**policy), "corrections": thread.corrections(reader="u-1", **policy)}
 
 
 @pytest.fixture
@@ -125,7 +126,8 @@ def check_whole() -> Callable[[ThreadStore], None]:
             threads.setdefault(event.thread, []).append(event)
         assert list(store.threads()) == list(threads)
         for key, events in threads.items():
-            expected, found = _pages(fold(events, key=key), policy=store.policy), _pages(store.thread(key))
+            expected = _pages(fold(events, key=key), policy=store.policy)
+            found = _pages(store.thread(key))
             assert {name: page for name, page in found.items() if page != expected[name]} == {}, key
         assert store.rebuild() == 0, "rows were not those of the whole thread"
 

@@ -130,7 +130,7 @@ class Writer:
         batch = _Batch()
         jobs = [job for job in list(self._waiting) if not (job.withdrawn or job.done)]
         for job in jobs:
-            job.batch = batch
+            job.batch, job.error = batch, None
         try:
             self._commit(jobs, batch)
         finally:
