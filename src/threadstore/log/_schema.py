@@ -175,6 +175,12 @@ _TRIGGERS: Final[Mapping[str, str]] = {
 _DROPPED: Final = ("snapshots", "snapshot_parts", "fronts", "summaries", "acts")
 _FORMER: Final = frozenset({*_DROPPED, "summaries_by_latest"})
 
+#: The columns that every release had of the tables that have changed since.
+_LASTING: Final[Mapping[str, set[str]]] = {
+    "threads": {"id", "key", "revision"},
+    "events": {"position", "thread", "revision", "id", "crc", "data"},
+}
+
 _CONTENT: Final = r"SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
 
 
@@ -248,10 +254,10 @@ _KNOWN_NAMES: Final = _TABLES.keys() | _INDEXES.keys() | _TRIGGERS.keys() | _FOR
 
 
 def _has_columns(connection: sqlite3.Connection, table: str) -> bool:
-    """Return whether a table has no column but those that ours has, or had."""
+    """Return whether a table has the columns that ours has, or those that it had in all releases and none that it never had."""
     columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-    ours = {line.split()[0] for line in _TABLES[table].splitlines()[1:-1]}
-    return columns <= ours | {"head"}
+    ours = {line.split()[0] for line in _TABLES[table].splitlines()[1:-1]} - {"PRIMARY"}
+    return _LASTING.get(table, ours) <= columns <= ours | {"head"}
 
 
 def create(connection: sqlite3.Connection) -> None:
