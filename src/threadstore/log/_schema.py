@@ -25,10 +25,10 @@ that are shown: while a thread is built anew, others are written under another n
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # a class
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import msgspec
@@ -48,6 +48,7 @@ __all__ = [
     "is_store",
     "last_erasure",
     "seed",
+    "sound_rows",
     "unfilled",
 ]
 
@@ -205,6 +206,14 @@ def is_sound(seed: int, position: int, revision: int, data: bytes, crc: bytes) -
         return crc == event_checksum(seed, position, revision, data)
     except (TypeError, StructError):
         return False
+
+
+def sound_rows(seed: int, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return those rows of position, revision, checksum and bytes that match their checksums; see `is_sound`."""
+    try:
+        return [row for row in rows if crc32(row[3], crc32(_pack(row[0], row[1]), seed)).to_bytes(4, "big") == row[2]]
+    except (TypeError, StructError):
+        return [row for row in rows if is_sound(seed, row[0], row[1], row[3], row[2])]
 
 
 def checksum(*fields: int | str | bytes | None) -> bytes:

@@ -106,6 +106,7 @@ class Node(Struct, gc=False):
         since: The id of the oldest fact for which it waits for a moderator.
         active: At the top level, the largest id that the public sees at it or below it; empty if it sees none.
         mentions: Who is addressed in its text, where somebody keeps that; None where the text has no ``@``.
+        words: Its words as views read them, where they were read along with it.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Node(Struct, gc=False):
     since: str = ""
     active: str = ""
     mentions: bytes | None = None
+    words: Any = None
 
     @property
     def shown(self) -> bool:

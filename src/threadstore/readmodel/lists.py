@@ -187,6 +187,6 @@ def _items(found: Iterable[tuple[Node, TableSource]], lens: Lens) -> Plan[tuple[
     for node, source in found:
         [said] = yield from source.said([node])
         bare = msgspec.structs.replace(node, votes=FrozenDict(), kids=0, replies=0, flags=node.flags & ~FLAGS["pinned"])
-        view = lens.comment(bare, said._replace(mentions=()), 0, (), 0, frozenset(), None, None)
+        view = lens.comment(bare, msgspec.structs.replace(said, mentions=(), view=None), 0, (), 0, frozenset(), None, None)
         items.append(FeedItem(source.key, node.post, view))
     return tuple(items)

@@ -23,7 +23,7 @@ damaged is not shown; `verify` holds all columns against a fold of the log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -44,9 +44,15 @@ __all__ = [
     "COLUMNS",
     "COMMENT",
     "DOWN_BITS",
+    "PARENT",
+    "PLACED",
+    "PLACES",
+    "POST",
+    "TEXT",
     "THREAD_COLUMNS",
     "VIEWED",
     "ThreadRow",
+    "are_sound",
     "columns_of",
     "comment_row",
     "fingerprint",
@@ -54,12 +60,35 @@ __all__ = [
     "mentions_of",
     "name_key",
     "node_in",
+    "parent_from",
     "thread_values",
     "viewed_node",
 ]
 
 #: What a page shows of a comment, and the checksum over it.
-VIEWED: Final = ("id", "parent", "post", "text", "flags", "kids", "replies", "up", "down", "kinds", "mentions", "author", "active", "crc")
+VIEWED: Final = (
+    "id",
+    "parent",
+    "post",
+    "text",
+    "flags",
+    "kids",
+    "replies",
+    "up",
+    "down",
+    "kinds",
+    "mentions",
+    "author",
+    "active",
+    "crc",
+)
+#: The same with the row of the post behind them, for `PLACES`.
+PLACED: Final = ", ".join([*(f"c.{name}" for name in VIEWED), "e.revision", "e.crc", "e.data"])
+PLACES: Final = "comments AS c LEFT JOIN events AS e ON e.position = c.post"
+PARENT: Final = VIEWED.index("parent")
+POST: Final = VIEWED.index("post")
+TEXT: Final = VIEWED.index("text")
+_CRC: Final = VIEWED.index("crc")
 #: The columns of `comments` behind `model`, as `comment_row` gives them.
 COLUMNS: Final = (
     "parent",
@@ -138,7 +167,8 @@ def _parent_to(parent: str) -> bytes:
     return _CORRECTIONS if parent == CORRECTIONS else to_bytes(parent)
 
 
-def _parent_from(parent: bytes) -> str:
+def parent_from(parent: bytes) -> str:
+    """Return the parent that a column stands for."""
     if len(parent) == 16:
         return from_bytes(parent)
     return CORRECTIONS if parent == _CORRECTIONS else TOP
@@ -193,7 +223,7 @@ def node_in(row: Row) -> Node:
     parent, _, id, root, post, text, flags, kids, replies, up, _, kinds, mentions, author, _, _, active, since, *_ = row
     return Node(
         from_bytes(id),
-        _parent_from(parent),
+        parent_from(parent),
         from_bytes(root) if root else "",
         post or None,
         text or None,
@@ -208,14 +238,17 @@ def node_in(row: Row) -> Node:
     )
 
 
-def viewed_node(row: Row) -> Node | None:
-    """Return the node of a row of the `VIEWED` columns, as far as a page needs it; None if the row is damaged."""
-    id, parent, post, text, flags, kids, replies, up, _, kinds, mentions, author, active, crc = row
-    if crc32(_encode(row[:-1])) != crc:
-        return None
+def are_sound(rows: Iterable[Row]) -> bool:
+    """Return whether rows of the `PLACED` columns match their checksums."""
+    return all(crc32(_encode(row[:_CRC])) == row[_CRC] for row in rows)
+
+
+def viewed_node(row: Row, parent: str) -> Node:
+    """Return the node of a row of the `PLACED` columns, which hangs under *parent*, as far as a page needs it."""
+    id, _, post, text, flags, kids, replies, up, _, kinds, mentions, author, active, *_ = row
     return Node(
         from_bytes(id),
-        _parent_from(parent) if parent else TOP,
+        parent,
         "",
         post or None,
         text or None,

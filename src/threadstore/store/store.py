@@ -49,7 +49,7 @@ from threadstore.model.policy import Policy, Verdict
 from threadstore.plans import Plan, run
 from threadstore.readmodel.lists import FeedItem, by_person, counts_in, latest_in, overview_of, unfit_in, waiting_in
 from threadstore.readmodel.queries import Unfit
-from threadstore.readmodel.source import opened_source
+from threadstore.readmodel.source import KnownRows, opened_source
 from threadstore.store.pages import FinishedPages
 from threadstore.store.plans import Outcome, commanded, decided, erasures_in, merged
 from threadstore.store.reading import readable
@@ -148,6 +148,7 @@ class ThreadStore:
         self._writer = Writer(log.database)
         self._rebuilding = Rebuilding(log.database, self._writer, policy.rules, random)
         self._pages = FinishedPages()
+        self._rows = KnownRows()
         self._news = News()
 
     def __repr__(self) -> str:
@@ -163,6 +164,7 @@ class ThreadStore:
         """Free all resources; every write that returned is kept. Closing again does nothing."""
         self.log.close()
         self._pages.clear()
+        self._rows.clear()
         self._news.spread()
 
     def now(self) -> int:
@@ -205,7 +207,7 @@ class ThreadStore:
         return self._from_log(key, plan)
 
     def _asked(self, key: str, plan: Callable[[Source], Plan[T]], question: Any) -> Plan[T]:
-        source = yield from opened_source(key, self.policy.rules)
+        source = yield from opened_source(key, self.policy.rules, self._rows)
         if question is None:
             return (yield from plan(source))
         known = self._pages.find(question, source.revision)

@@ -57,8 +57,8 @@ from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS, Order
 from threadstore.model.status import erasure_of
-from threadstore.testing.spec import Reader, Reveal, Spec
 from threadstore.plans import run
+from threadstore.testing.spec import Reader, Reveal, Spec
 from threadstore.views.history import as_seen
 from threadstore.views.thread import Thread, fold
 from threadstore.views.types import CommentView, CorrectionView, Counts, QueueItem, ThreadView

@@ -23,10 +23,8 @@ from typing import Final
 
 import msgspec
 
-
 from threadstore.model.events import Actor, Event
 from threadstore.model.policy import Policy
-
 from threadstore.testing.examples import EXAMPLES
 from threadstore.testing.histories import random_history
 from threadstore.testing.laws import CONVERGENCE_LAWS, LAWS, Case, ThreadReading

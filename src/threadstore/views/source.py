@@ -22,7 +22,7 @@ from threadstore.model.ranking import Order
 from threadstore.model.state import Cells
 from threadstore.model.status import Locks
 from threadstore.plans import Plan
-from threadstore.views.types import Counts
+from threadstore.views.types import CommentView, Counts
 
 __all__ = ["Head", "Said", "Source", "Walk"]
 
@@ -50,7 +50,7 @@ class Walk(NamedTuple):
     flat: bool = False
 
 
-class Said(NamedTuple):
+class Said(Struct):
     """
     The words of a comment, and whose they are.
 
@@ -63,6 +63,7 @@ class Said(NamedTuple):
         body: That text.
         editor: Who wrote it, if it is an edit's.
         mentions: Who is addressed in it.
+        view: What was made of it last for somebody to whom it is like to all others; see `Lens.comment`.
     """
 
     parent: str | None
@@ -73,6 +74,7 @@ class Said(NamedTuple):
     body: str
     editor: Actor | None
     mentions: tuple[Mention, ...]
+    view: CommentView | None = None
 
 
 class Source(Protocol):
