@@ -18,7 +18,7 @@ from msgspec.msgpack import Ext
 from threadstore.errors import CorruptRecord, DataError, UnsupportedSchema, UpcastFailed
 from threadstore.model import codec
 from threadstore.model import events as e
-from threadstore.model.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances
+from threadstore.model.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances, shared_actor
 from threadstore.model.ids import NIL, from_bytes, make_id, to_bytes
 from threadstore.testing.given import id_of
 
@@ -822,3 +822,12 @@ def test_a_glance_at_several_records():
     for data in (b"", b"\xc1", encode(event) + encode(event), encode(event)[:-1]):
         with pytest.raises(CorruptRecord):
             glances([encode(event), data])
+
+
+def test_the_actor_of_a_glance():
+    """It is the one that decoding gives, and one object for however many records; nobody stays nobody."""
+    record = encode(e.CommentDeleted(id=id_of(1), thread="t", actor=e.Actor("ann", "Ann Lee", "author"), comment=id_of(2)))
+    actor = shared_actor(glance(record)[4])
+    assert actor == decode(record).actor
+    assert actor is shared_actor(glance(record)[4])
+    assert shared_actor(None) is None

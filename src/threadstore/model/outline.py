@@ -8,8 +8,8 @@ begins again. Nothing here knows which of the two it is.
 
 **Places.** Every comment is a node under its parent. A comment whose parent is not in the set
 hangs under a placeholder at the top level, and moves home, with all that is below it, when the
-parent comes. One whose parent does not have a smaller id hangs under the one placeholder with the
-nil id. So there are no cycles, and each comment has exactly one place. What is said about a
+parent comes. One whose parent does not have a smaller id, or is a correction, hangs under the one
+placeholder with the nil id. So there are no cycles, and each comment has exactly one place. What is said about a
 comment that is not there waits at its place as well (`EARLY`), which no page shows.
 
 **Liveness.** A node is *live* if the public sees its comment or any below it. A parent counts its
@@ -24,7 +24,7 @@ recount of the tree; nothing recurses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -220,10 +220,11 @@ class Outline:
         tally: What is kept of the thread.
         nodes: What is kept of each comment, by its id; None for what is not there. New ones are put in.
         place: Tells where a fact stands.
+        children: Tells which nodes hang under one, in any order.
         today: Tells what holds for a comment, if that is not to be judged by *facts*: those are of the past, then.
     """
 
-    __slots__ = ("_cutoffs", "_place", "_today", "facts", "nodes", "quiet", "rules", "tally", "touched")
+    __slots__ = ("_children", "_cutoffs", "_place", "_today", "facts", "nodes", "quiet", "rules", "tally", "touched")
 
     def __init__(
         self,
@@ -233,6 +234,7 @@ class Outline:
         tally: Tally,
         nodes: dict[str, Node | None],
         place: Callable[[Event], Any],
+        children: Callable[[str], Iterable[str]],
         today: Callable[[str], Node | None] | None = None,
     ) -> None:
         self.facts = facts
@@ -244,6 +246,7 @@ class Outline:
         #: The top-level nodes whose latest word is no longer seen: whoever keeps the nodes has to look for the one before.
         self.quiet: set[str] = set()
         self._place = place
+        self._children = children
         self._today = today
         self._cutoffs: Mapping[str, str] | None = None
 
@@ -333,6 +336,8 @@ class Outline:
         while node.parent:
             above = self.nodes[node.root or node.parent]
             assert above is not None, node.id
+            if above.flags & FLAGS["correction"]:  # a hint of the time when nobody knew that it is one
+                above = self.at(NIL)
             if above.parent:
                 node.root = above.root or above.parent
                 self.touched[node.id] = node
@@ -351,7 +356,7 @@ class Outline:
             return True
         node = self.at(posted.id)
         if posted.parent is not None:
-            parent = self.at(posted.parent if posted.parent < posted.id else NIL)
+            parent = self._home(posted.parent if posted.parent < posted.id else NIL)
             parent.flags &= ~EARLY
             self._move_home(node, parent)
         node.post = self._place(posted)
@@ -360,6 +365,12 @@ class Outline:
             node.flags |= FLAGS["complex"]
         self._judge(node, posted)
         return True
+
+    def _home(self, id: str) -> Node:
+        """Return what a reply to the comment *id* hangs under; a correction is no comment."""
+        parent = self.at(id)
+        is_void = not parent.is_comment and correction_in(self.facts.cells(id), id) is not None
+        return self.at(NIL) if is_void else parent
 
     def _move_home(self, node: Node, parent: Node) -> None:
         """Hang a node from the top level under its parent, with all that is below it."""
@@ -462,17 +473,34 @@ class Outline:
         if correction_in(self.facts.cells(suggested.id), suggested.id) is None:
             return True
         node = self.at(suggested.id)
+        if node.is_place:
+            self._void(node)
         node.parent, node.post = CORRECTIONS, self._place(suggested)
         node.author = actor_key(suggested.actor)
         node.flags = node.flags & FLAGS["complex"] | FLAGS["correction"]
         self._judge_correction(node)
         return True
 
+    def _void(self, node: Node) -> None:
+        """Hang what hangs under a placeholder, which turns out to be no comment's, under the one with the nil id."""
+        void = self.at(NIL)
+        void.flags &= ~EARLY
+        for id in list(self._children(node.id)):
+            child = self.node(id)
+            assert child is not None, id
+            child.parent, child.root = NIL, ""
+            void.replies += child.shown
+            if child.live:
+                self._gain(void)
+        void.active = max(void.active, node.active)
+        self.tally.live -= node.live
+        node.kids, node.replies, node.active = 0, 0, ""
+
     def _judge_correction(self, node: Node) -> None:
         if self._today is not None:
             today = self._today(node.id)
             assert today is not None, node.id
-            flags, since = today.flags, today.since
+            flags, since = today.flags | FLAGS["correction"], today.since
         else:
             cells = self.facts.cells(node.id)
             suggested = correction_in(cells, node.id)

@@ -28,6 +28,7 @@ also when the ages are too great, or the score too low, for their heat to differ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import isqrt
@@ -149,7 +150,7 @@ def _cube_root(number: int) -> int:
     method, from above.
     """
     if number < _GUESSED:
-        root = round(number ** (1 / 3))
+        root = int(round(math.pow(number, 1 / 3)))
         while root * root * root > number:
             root -= 1
         while (root + 1) ** 3 <= number:

@@ -106,13 +106,6 @@ class Status(Struct, frozen=True, gc=False):
     reported: tuple[Event, ...] = ()
     since: str = ""
 
-    @property
-    def place(self) -> str:
-        """Return where the comment is counted: "total", "pending" or "hidden"."""
-        if not self.flags or self.flags[0] == "spoiler":
-            return "total"
-        return "pending" if self.flags[0] == "held" else "hidden"
-
 
 # --- authority ----------------------------------------------------------------------------------------------------------------
 

@@ -50,6 +50,13 @@ class _Absent(_Read[K, V | None]):
         return None
 
 
+class _NoChildren(_Read[str, list[str]]):
+    """What hung under nodes where there was nothing."""
+
+    def __missing__(self, key: str) -> list[str]:
+        return []
+
+
 class Loaded:
     """
     What was read of a thread.
@@ -59,7 +66,7 @@ class Loaded:
         row: Its row; None for a thread without events.
     """
 
-    __slots__ = ("acts", "facts", "key", "known", "nodes", "posts", "reactions", "row")
+    __slots__ = ("acts", "children", "facts", "key", "known", "nodes", "posts", "reactions", "row")
 
     def __init__(self, key: str, row: ThreadRow | None) -> None:
         self.key = key
@@ -74,6 +81,8 @@ class Loaded:
         self.known: _Read[str, Event | None] = _Read("known")
         #: The comments of an author below an id, newest first.
         self.posts: _Read[tuple[int, str], list[Node]] = _Read("posts")
+        #: What hangs under a node, by their ids.
+        self.children: _Read[str, list[str]] = _Read("children")
         #: The largest id of what a person did.
         self.acts: _Read[str, str] = _Read("act")
         if row is None:
@@ -88,6 +97,7 @@ class Loaded:
         """Return what was read of a thread of which nothing is kept: of each key it is known that nothing is there."""
         loaded = cls(key, None)
         loaded.nodes, loaded.reactions = _Absent("node"), _Absent("reaction")
+        loaded.children = _NoChildren("children")
         return loaded
 
 
@@ -133,7 +143,14 @@ class Part(State, Known):
             tally=Tally() if row is None else row.tally(),
             nodes=_Nodes(loaded.nodes),
             place=self._place,
+            children=self._children,
         )
+
+    def _children(self, parent: str) -> list[str]:
+        read = self._loaded.children[parent] if self._loaded.nodes[parent] is not None else []
+        nodes = [self.outline.nodes[id] for id in read]
+        here = [node for node in self.outline.nodes.values() if node is not None]
+        return list(dict.fromkeys(node.id for node in (*nodes, *here) if node is not None and node.parent == parent))
 
     def _place(self, event: Event) -> int:
         return self.places[event.id]

@@ -50,6 +50,7 @@ _POSTS: Final = f"""
     SELECT {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
     FROM authors AS a CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = a.model AND c.id = a.id
     WHERE a.author = ? AND a.model = ? AND a.id < ? ORDER BY a.id DESC LIMIT {AUTHORS_AT_ONCE}"""
+_CHILDREN: Final = f"SELECT {COMMENT} FROM comments WHERE model = ? AND parent = ?"
 _ALL_FACTS: Final = "SELECT position, revision, crc, data FROM events WHERE thread = ? ORDER BY revision"
 _BEYOND: Final = b"\xff" * 17
 
@@ -167,6 +168,13 @@ def _note_posts(loaded: Loaded, key: tuple[int, str], rows: list[Row]) -> None:
     loaded.posts[key] = nodes
 
 
+def _note_children(loaded: Loaded, parent: str, rows: list[Row]) -> None:
+    nodes = [node_in(row) for row in rows]
+    for node in nodes:
+        loaded.nodes.setdefault(node.id, node)
+    loaded.children[parent] = [node.id for node in nodes]
+
+
 def _note_act(loaded: Loaded, person: str, rows: list[Row]) -> None:
     own = (event.id for _, _, event in readable(loaded.key, rows) if event.actor is not None and event.actor.id == person)
     loaded.acts[person] = max(own, default=NIL)
@@ -178,6 +186,7 @@ _QUERIES: Final[Mapping[str, _Query]] = {
     "reaction": _Query(_ask_reaction, _note_reaction),
     "known": _Query(lambda _, id: Sql(_KNOWN, (to_bytes(id),)), _note_known),
     "posts": _Query(_ask_posts, _note_posts),
+    "children": _Query(lambda loaded, id: Sql(_CHILDREN, (_model(loaded), to_bytes(id))), _note_children),
     "act": _Query(lambda loaded, _: Sql(_ALL_FACTS, (_number(loaded),)), _note_act),
 }
 

@@ -153,10 +153,10 @@ TREE: Final = (
     ),
     Example(
         "reply to a correction",
-        "A correction is no comment: a reply to one hangs under a placeholder with its id.",
-        (suggested(1), posted(2, to=1)),
-        lambda look: (look.tree(), look.see(1).concealed),
-        ([(0, 1), (1, 2)], "missing"),
+        "A correction is no comment: a reply to one hangs under the nil placeholder, and so it does if it came first.",
+        (posted(3, to=1), suggested(1), posted(2, to=1)),
+        lambda look: (look.tree(), _refusal(look, 1)),
+        ([(0, 0), (1, 2), (1, 3)], "CommentNotFound"),
     ),
     Example(
         "equal milliseconds",

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, TypeVar
+from unicodedata import category
 
 from threadstore.errors import CommentNotFound
 from threadstore.model.codec import encode
@@ -185,6 +186,7 @@ class Spec:
         self._about: dict[str, list[Event]] = {}
         for event in self.events:
             self._about.setdefault(event.target, []).append(event)
+        self._corrections = {event.id for event in self._suggestions() if self._find(event.id) is None}
 
     def as_of(self, moment: int) -> Spec:
         """Return the thread with the tree, reactions, pins and locks of *moment* (design: Identity and time)."""
@@ -218,7 +220,7 @@ class Spec:
         post = self._find(id)
         if post is None or post.parent is None:
             return None
-        return post.parent if post.parent < post.id else NIL
+        return NIL if post.parent >= post.id or post.parent in self._corrections else post.parent
 
     def _ancestors(self, id: str) -> list[str]:
         """Return what stands above the comment, nearest first. Parents are smaller than their replies, so this ends."""
@@ -438,10 +440,10 @@ class Spec:
         """
         text = self._text(id)
         posts = {event.id: event for event in self.events if isinstance(event, CommentPosted)}
-        nearer = [posts[ancestor] for ancestor in reversed(self._ancestors(id)) if ancestor in posts]
+        nearer = [posts[ancestor] for ancestor in reversed(self._ancestors(id)[:_LOOKED_AT]) if ancestor in posts]
         names: dict[str, str] = {}
         for post in [*posts.values(), *nearer]:
-            if post.id < text.id and post.actor is not None and post.actor.name:
+            if post.id < text.id and post.actor is not None and post.actor.name.strip():
                 names[post.actor.name] = post.actor.id
         return find_mentions(text.body, names)
 
@@ -738,6 +740,9 @@ class Spec:
 #: Who looks at the queue: "the queue shows spoilers" (design: Concealment).
 _MODERATOR: Final = _Eyes(None, True, "all")
 
+#: How many signs of a text, and how many ancestors, are looked at for mentions (design: Mentions).
+_LOOKED_AT: Final = 1_000
+
 _STATES: Final[Mapping[str, Literal["open", "accepted", "declined"]]] = {"accepted": "accepted", "declined": "declined"}
 
 
@@ -768,16 +773,24 @@ def find_mentions(body: str, names: Mapping[str, str]) -> tuple[Mention, ...]:
     """
     Return where *body* addresses one of *names* (name -> actor's id), the longest name first (design: Mentions).
 
+    Only the first thousand signs are looked at that could begin a mention.
+
     >>> find_mentions("@Ann Lee, @Ann Leeds", {"Ann Lee": "u-1"})
     (Mention(start=0, end=8, actor='u-1'),)
     """
     found: list[Mention] = []
-    for start in range(len(body)):
-        if body[start] != "@" or (found and start < found[-1].end) or body[:start][-1:].isalnum():
+    could_begin = [at for at, sign in enumerate(body) if sign == "@" and not body[max(at - 1, 0) : at].isalnum()]
+    for start in could_begin[:_LOOKED_AT]:
+        if found and start < found[-1].end:
             continue
         for name in sorted(names, key=len, reverse=True):
             end = start + 1 + len(name)
-            if body[start + 1 : end] == name and not body[end : end + 1].isalnum():
+            if body[start + 1 : end] == name and not _goes_on(body[end : end + 1]):
                 found.append(Mention(start, end, names[name]))
                 break
     return tuple(found)
+
+
+def _goes_on(following: str) -> bool:
+    """Return whether a word goes on with a character: a letter, a digit or a combining mark."""
+    return following.isalnum() or (following != "" and category(following)[0] == "M")

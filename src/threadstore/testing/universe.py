@@ -127,6 +127,7 @@ UNIVERSE: Final[tuple[Event, ...]] = (
 #: Chains of at most five facts, by what they are about: few enough for every order (120) and every cut.
 STORIES: Final[Mapping[str, tuple[Event, ...]]] = {
     "reply before its parent": (_ROOT, _REPLY, _VOID, _SELF),
+    "reply to a correction": (_SUGGESTED, posted(63, to=60), posted(64, to=63)),
     "edits and a forged one": (_ROOT, _EDIT, _TIDIED, _FORGED, _APPROVED_EDIT),
     "moderator's edit, seen": (posted(10), _TIDIED, edited(32, 10, seen=29), _EDIT, _FORGED),
     "delete, then sent again": (_ROOT, _DELETED, _EDIT, _ROOT, _REPLY),

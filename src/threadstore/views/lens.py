@@ -55,9 +55,10 @@ class Lens:
 
     def __init__(self, rules: Rules, request: PageRequest, *, as_moderator: bool = False) -> None:
         self.rules = rules
-        self.reader = None if request.reader is None else request.reader.id
-        self._key = actor_key(request.reader)
-        self.moderates = as_moderator or rules.moderates(request.reader)
+        reader = request.reader
+        self.reader = reader.id if isinstance(reader, Actor) else reader
+        self._key = actor_key(reader)
+        self.moderates = as_moderator or (isinstance(reader, Actor) and rules.moderates(reader))
         self._reveal = request.reveal
 
     def concealment(self, node: Node) -> Concealment | None:

@@ -53,6 +53,11 @@ def reader_of(reader: By) -> Actor | None:
     return reader
 
 
+def _checked(reader: By) -> By:
+    reader_of(reader)
+    return reader
+
+
 def revealed(reveal: Reveal) -> frozenset[str] | None:
     """
     Return the ids of the spoilers that a reader has opened; None for all.
@@ -94,7 +99,7 @@ class PageRequest:
     order: Order = field(default="oldest")
     limit: int = 20
     after: str | None = None
-    reader: Actor | None = field(default=None, converter=reader_of)
+    reader: By = field(default=None, converter=_checked)
     reveal: frozenset[str] | None = field(default=frozenset(), converter=revealed)
     replies: int = 3
     depth: int = 8
