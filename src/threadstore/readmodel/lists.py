@@ -20,8 +20,8 @@ from threadstore.model.outline import FLAGS, HIDES, Node
 from threadstore.model.policy import Rules
 from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.queries import Unfit
-from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of, fingerprint, node_in
-from threadstore.readmodel.source import TableSource, counts_of
+from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of, fingerprint, fits, node_in
+from threadstore.readmodel.source import TableSource
 from threadstore.views.lens import Lens
 from threadstore.views.request import PageRequest
 from threadstore.views.types import CommentView, Counts, FrozenDict, ThreadLine
@@ -32,7 +32,7 @@ __all__ = ["FeedItem", "by_person", "counts_in", "latest_in", "overview_of", "un
 _TOGETHER: Final = 32
 _MANY: Final = 500
 _ROW: Final = columns_of("t")
-_COUNTS: Final = f"SELECT t.key, {_ROW} FROM json_each(?) AS wanted CROSS JOIN threads AS t ON t.key = wanted.value"
+_COUNTS: Final = f"SELECT {_ROW}, t.key FROM json_each(?) AS wanted CROSS JOIN threads AS t ON t.key = wanted.value"
 _RECENT: Final = f"""
     SELECT t.key, {_ROW} FROM threads AS t INDEXED BY threads_by_bucket
     WHERE bucket <= ? AND latest < ? ORDER BY bucket DESC, latest DESC LIMIT ?"""
@@ -49,6 +49,8 @@ _SAID_BY: Final = f"""
     CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = a.model AND c.id = a.id
     WHERE """
 _BEYOND: Final = b"\xff" * 17
+_TOP, _TOTAL, _PENDING, _HIDDEN = (ThreadRow.__struct_fields__.index(name) for name in ("top", "total", "pending", "hidden"))
+_UNFIT_WHY: Final = "they are of other rules, of a part of the stream, or damaged"
 
 
 class FeedItem(msgspec.Struct, frozen=True):
@@ -70,7 +72,7 @@ class FeedItem(msgspec.Struct, frozen=True):
 def _row_of(key: str, values: Sequence[object], rules: Rules) -> ThreadRow:
     row = ThreadRow(*values)  # type: ignore[arg-type]  # a row of the columns
     if not row.fits(fingerprint(rules)):
-        raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
+        raise Unfit(key, _UNFIT_WHY)
     return row
 
 
@@ -80,10 +82,13 @@ def _row_of(key: str, values: Sequence[object], rules: Rules) -> ThreadRow:
 def counts_in(keys: Sequence[str], rules: Rules) -> Plan[dict[str, Counts]]:
     """Return the counts of those threads that have events. Complexity: O(log threads) for each."""
     found: dict[str, Counts] = {}
+    wanted = fingerprint(rules)
     for start in range(0, len(keys), _MANY):
         [rows] = yield [Sql(_COUNTS, (msgspec.json.encode(keys[start : start + _MANY]).decode(),))]
-        for key, *values in rows:
-            found[key] = counts_of(_row_of(key, values, rules))
+        for row in rows:
+            if not fits(row, wanted):
+                raise Unfit(row[-1], _UNFIT_WHY)
+            found[row[-1]] = Counts(row[_TOP], row[_TOTAL] - row[_TOP], row[_TOTAL], row[_PENDING], row[_HIDDEN])
     return found
 
 

@@ -20,7 +20,8 @@ from threadstore.model.ids import from_bytes
 from threadstore.model.outline import FLAGS, Missing, Node, Outline, Tally
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, Reaction, ReactionKey, State, cells_of_facts
-from threadstore.readmodel.rows import ThreadRow
+from threadstore.plans import Row
+from threadstore.readmodel.rows import ID, ThreadRow, node_in
 
 __all__ = ["AUTHORS_AT_ONCE", "Loaded", "Part"]
 
@@ -66,12 +67,13 @@ class Loaded:
         row: Its row; None for a thread without events.
     """
 
-    __slots__ = ("acts", "children", "facts", "key", "known", "nodes", "posts", "reactions", "row")
+    __slots__ = ("acts", "children", "facts", "key", "known", "nodes", "posts", "reactions", "row", "rows")
 
     def __init__(self, key: str, row: ThreadRow | None) -> None:
         self.key = key
         self.row = row
-        #: Nodes by their ids; None for what is not there.
+        #: Rows of `comments` by their ids, and their nodes; None for what is not there.
+        self.rows: dict[str, Row] = {}
         self.nodes: _Read[str, Node | None] = _Read("node")
         #: The facts about each target, with their positions: its post, and what has to be judged.
         self.facts: _Read[str, list[tuple[int, Event]]] = _Read("facts")
@@ -87,6 +89,17 @@ class Loaded:
         self.acts: _Read[str, str] = _Read("act")
         if row is None:
             self.facts[""] = []
+
+    def put(self, row: Row) -> Node:
+        """Note a row of `comments`, unless its node was read before, and return the node."""
+        id = from_bytes(row[ID])
+        if id in self.rows:
+            node = self.nodes[id]
+            assert node is not None, id
+            return node
+        node = self.nodes[id] = node_in(row)
+        self.rows[id] = row
+        return node
 
     def expect_new(self, id: str) -> None:
         """Note that nothing is known under an id that was just made."""

@@ -83,26 +83,35 @@ _AT: Final = "SELECT position, revision, crc, data FROM events WHERE position = 
 _AGAIN: Final = 200
 
 
-def projected(loaded: Loaded, row: ThreadRow, placed: Sequence[Placed], rules: Rules, latest: bytes) -> Plan[None]:
+def projected(
+    loaded: Loaded,
+    row: ThreadRow,
+    placed: Sequence[Placed],
+    rules: Rules,
+    *,
+    part: Part | None = None,
+    appends: Sequence[Sql] = (),
+) -> Plan[None]:
     """
-    Bring the rows of a thread up to facts that were appended to it.
+    Bring the rows of a thread up to facts that are appended to it.
 
     Args:
         loaded: What was read of the thread before.
         row: The thread's row; what the facts change in it is set, and is for the caller to write (`set_thread`).
         placed: The facts, none of which the rows reflect, with their positions.
         rules: Who may do what.
-        latest: The largest id that the rows reflect.
+        part: The part on which the facts were decided, into which nothing was folded yet.
+        appends: The statements that append the facts, if that is still to be done.
 
     Complexity: O(log n) for each fact, and O(facts about the comment) for those that have to be judged; O(n) for an erased
     person, and for a name that comes late or goes.
     """
-    part = yield from _folded(loaded, placed, rules)
+    part = yield from _folded(loaded, placed, rules, part)
     texts = _Mentions(loaded, part, row.model)
-    recalled = yield from texts.resolved(placed, _id_of(latest))
+    recalled = yield from texts.resolved(placed, _id_of(row.latest))
     writes, waits = _changes(loaded, part, row.model, rules)
     row.take(part.outline.tally)
-    yield [*writes, *texts.writes, *_appended(part, row.model)]
+    yield [*appends, *writes, *texts.writes, *_appended(part, row.model)]
     for id in sorted(part.outline.quiet):
         [[(latest,)]] = yield [Sql(_LATEST, (row.model, to_bytes(id)))]
         node = part.outline.nodes[id]
@@ -124,14 +133,14 @@ def _id_of(data: bytes | None) -> str:
 _WORDS: Final = (CommentPosted, CommentEdited, CorrectionSuggested)
 
 
-def _folded(loaded: Loaded, placed: Sequence[Placed], rules: Rules) -> Plan[Part]:
+def _folded(loaded: Loaded, placed: Sequence[Placed], rules: Rules, decided: Part | None) -> Plan[Part]:
     """Return the part of the thread with the facts folded in, having read whatever that takes."""
+    part = Part(loaded, rules) if decided is None else decided
     forgetting = any(isinstance(event, PersonErased) for _, event in placed)
     targets: Iterable[str] = ()
     if forgetting and loaded.row is not None:
         targets = yield from _targets_of(loaded, {event.person for _, event in placed if isinstance(event, PersonErased)})
     while True:
-        part = Part(loaded, rules)
         missing: list[Missing] = []
         forgotten = False
         for position, event in placed:
@@ -150,6 +159,7 @@ def _folded(loaded: Loaded, placed: Sequence[Placed], rules: Rules) -> Plan[Part
         if not missing:
             return part
         yield from loading(loaded, missing)
+        part = Part(loaded, rules)
 
 
 def _live_roots(part: Part) -> set[str]:
@@ -182,7 +192,7 @@ def _changes(loaded: Loaded, part: Part, model: int, rules: Rules) -> tuple[list
             writes.append(Sql(_ADD, (model, *now)))
             waits = waits or bool(node.since)
         else:
-            writes += _update(model, comment_row(read, rules), now)
+            writes += _update(model, loaded.rows[id], now)
             waits = waits or node.since != read.since
     return writes, waits
 
@@ -389,6 +399,8 @@ class _Mentions:
 
     def _oldest_that_matters(self, late: Sequence[CommentPosted]) -> Plan[str]:
         """Return the oldest of some late comments that brings a name, or one that several have; empty if none does."""
+        if not late:
+            return ""
         names = {posted.actor.name for posted in late if posted.actor is not None}
         answers = yield [Sql(_USES, (self.model, len(name), name_key(name))) for name in names]
         used = dict(zip(names, answers, strict=True))

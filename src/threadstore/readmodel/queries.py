@@ -16,10 +16,10 @@ from threadstore.log._appending import END, HAS_ERASURES, REVISION, record_of
 from threadstore.log._schema import seed
 from threadstore.model.events import SUPPORT, Actor, Event, ReactionGiven, ReactionWithdrawn, actor_key
 from threadstore.model.ids import NIL, from_bytes, to_bytes
-from threadstore.model.outline import Missing, Node
+from threadstore.model.outline import Missing
 from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.part import AUTHORS_AT_ONCE, Loaded
-from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of, node_in
+from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of
 
 __all__ = ["Unfit", "event_in", "find_node", "loading", "readable", "thread_in", "thread_query", "thread_row"]
 
@@ -121,7 +121,10 @@ def _number(loaded: Loaded) -> int:
 
 
 def _note_node(loaded: Loaded, id: str, rows: list[Row]) -> None:
-    loaded.nodes[id] = node_in(rows[0]) if rows else None
+    if rows:
+        loaded.put(rows[0])
+    else:
+        loaded.nodes[id] = None
 
 
 def _ask_facts(loaded: Loaded, target: str) -> Sql:
@@ -162,17 +165,11 @@ def _ask_posts(loaded: Loaded, key: tuple[int, str]) -> Sql:
 
 
 def _note_posts(loaded: Loaded, key: tuple[int, str], rows: list[Row]) -> None:
-    nodes: list[Node] = [node_in(row) for row in rows]
-    for node in nodes:
-        loaded.nodes.setdefault(node.id, node)
-    loaded.posts[key] = nodes
+    loaded.posts[key] = list(map(loaded.put, rows))
 
 
 def _note_children(loaded: Loaded, parent: str, rows: list[Row]) -> None:
-    nodes = [node_in(row) for row in rows]
-    for node in nodes:
-        loaded.nodes.setdefault(node.id, node)
-    loaded.children[parent] = [node.id for node in nodes]
+    loaded.children[parent] = [loaded.put(row).id for row in rows]
 
 
 def _note_act(loaded: Loaded, person: str, rows: list[Row]) -> None:

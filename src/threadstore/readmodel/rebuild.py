@@ -314,7 +314,7 @@ def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tup
     more, rows = len(rows) > _CATCH_UP, rows[:_CATCH_UP]
     placed = [(position, event) for position, _, event in readable(key, rows)]
     if placed:
-        yield from projected(Loaded(key, shadow), shadow, placed, rules, shadow.latest)
+        yield from projected(Loaded(key, shadow), shadow, placed, rules)
     last = max((each[1] for each in rows if type(each[1]) is int), default=shadow.projected)
     shadow.unreadable += last - shadow.projected - len(placed)
     shadow.projected = last

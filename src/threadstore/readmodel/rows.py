@@ -44,6 +44,7 @@ __all__ = [
     "COLUMNS",
     "COMMENT",
     "DOWN_BITS",
+    "ID",
     "PARENT",
     "PLACED",
     "PLACES",
@@ -56,6 +57,7 @@ __all__ = [
     "columns_of",
     "comment_row",
     "fingerprint",
+    "fits",
     "mentions_in",
     "mentions_of",
     "name_key",
@@ -114,7 +116,7 @@ COLUMNS: Final = (
     "crc",
 )
 COMMENT: Final = ", ".join(COLUMNS)
-_UP: Final = COLUMNS.index("up")
+ID: Final = COLUMNS.index("id")
 
 #: A rank is the votes for a comment, shifted by so many bits, and those against it.
 DOWN_BITS: Final = 31
@@ -327,12 +329,11 @@ class ThreadRow(Struct):
 
     def checksum(self) -> int:
         """Return the checksum over what the read model keeps here; where it is under way to be made anew is left out."""
-        row = astuple(self)
-        return crc32(_encode((*row[4:7], *row[8:21])))
+        return _thread_checksum(astuple(self))
 
     def fits(self, rules: int) -> bool:
         """Return whether its rows may be shown: of these rules, of the whole stream, and as they were stored."""
-        return self.rules == rules and self.projected == self.revision and self.crc == self.checksum()
+        return fits(astuple(self), rules)
 
     def tally(self) -> Tally:
         """Return its counts."""
@@ -355,6 +356,21 @@ class ThreadRow(Struct):
         self.total, self.top, self.pending, self.hidden = tally.total, tally.top, tally.pending, tally.hidden
         self.live, self.downs, self.waiting, self.described = tally.live, tally.downs, tally.waiting, tally.described
         self.locked, self.late, self.cutoffs = int(tally.locked), int(tally.late), int(tally.cutoffs)
+
+
+_REVISION, _PROJECTED, _RULES, _THREAD_CRC = (
+    ThreadRow.__struct_fields__.index(name) for name in ("revision", "projected", "rules", "crc")
+)
+
+
+def _thread_checksum(row: Row) -> int:
+    return crc32(_encode((*row[4:7], *row[8:21])))
+
+
+def fits(row: Row, rules: int) -> bool:
+    """Return whether what a thread's row stands for may be shown; see `ThreadRow.fits`."""
+    is_whole: bool = row[_RULES] == rules and row[_PROJECTED] == row[_REVISION]
+    return is_whole and row[_THREAD_CRC] == _thread_checksum(row)
 
 
 #: The columns of `threads` that `thread_values` gives.

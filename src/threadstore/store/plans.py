@@ -12,10 +12,13 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from threadstore.decide.decide import Decision, Mint, resolve
 from threadstore.log._appending import (
     Stream,
     added,
+    append,
     begun,
     checked_known,
     erased,
@@ -24,6 +27,7 @@ from threadstore.log._appending import (
     without_words,
 )
 from threadstore.log.batch import distinct
+from threadstore.log.protocol import ANY
 from threadstore.model import commands as c
 from threadstore.model.events import CommentErased, Erasure, Event, PersonErased
 from threadstore.model.ids import all_to_bytes, to_bytes
@@ -34,13 +38,15 @@ from threadstore.plans import Plan, Sql
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.projection import projected, set_thread
 from threadstore.readmodel.queries import Unfit, loading, thread_in, thread_query, thread_row
-from threadstore.readmodel.rebuild import Builder, built, written
-from threadstore.readmodel.rows import COLUMNS, ThreadRow, fingerprint, node_in
+from threadstore.readmodel.rebuild import Builder, written
+from threadstore.readmodel.rows import COLUMNS, ID, ThreadRow, fingerprint
 
-__all__ = ["Outcome", "commanded", "decided", "erasures_in", "merged"]
+__all__ = ["BULK", "Arrival", "Outcome", "commanded", "decided", "erasures_in", "merged"]
 
 #: How many of a merge's events are folded into the rows of a thread at once.
 _PORTION: Final = 500
+#: Fewer events than this are never too many for the rows to follow.
+BULK: Final = 2_000
 
 _A, _B = (", ".join(f"{table}.{name}" for name in COLUMNS) for table in "ab")
 _WITH_ROOT: Final = f"""
@@ -80,10 +86,9 @@ def _opened(command: c.Command, rules: Rules) -> Plan[Loaded]:
     if about is not None and not found:
         loaded.nodes[about] = None
     for both in found:
-        for half in (both[: len(COLUMNS)], both[len(COLUMNS) :]):
-            if half[2] is not None:
-                node = node_in(half)
-                loaded.nodes[node.id] = node
+        loaded.put(both[: len(COLUMNS)])
+        if both[len(COLUMNS) + ID] is not None:
+            loaded.put(both[len(COLUMNS) :])
     return loaded
 
 
@@ -97,7 +102,7 @@ def _key_of(id: str) -> bytes:
 
 def decided(
     command: c.Command, policy: Policy, now: int, mint: Mint, screened: Callable[[], Verdict]
-) -> Plan[tuple[Loaded, Decision]]:
+) -> Plan[tuple[Loaded, Part, Decision]]:
     """
     Return what a command comes to, and what was read of the thread for it; errors as for `decide`.
 
@@ -108,7 +113,7 @@ def decided(
     while True:
         part = Part(loaded, policy.rules)
         try:
-            return loaded, resolve(command, part, policy=policy, now=now, screened=screened, mint=mint)
+            return loaded, part, resolve(command, part, policy=policy, now=now, screened=screened, mint=mint)
         except Missing as missing:
             yield from loading(loaded, [missing])
 
@@ -116,7 +121,7 @@ def decided(
 def commanded(command: c.Command, policy: Policy, now: int, mint: Mint, screened: Callable[[], Verdict]) -> Plan[Outcome]:
     """Decide a command, append what it comes to, and bring the rows up to it; errors as for `decided`."""
     rules = policy.rules
-    loaded, decision = yield from decided(command, policy, now, mint, screened)
+    loaded, part, decision = yield from decided(command, policy, now, mint, screened)
     if not decision.events:
         if isinstance(command, c.Erase | c.ErasePerson):
             yield from _see_through(loaded, decision.id, rules)
@@ -129,7 +134,7 @@ def commanded(command: c.Command, policy: Policy, now: int, mint: Mint, screened
     for event in events:
         if event.target == event.id:
             loaded.expect_new(event.id)
-    yield from _append(loaded, row, events, rules)
+    yield from _append(loaded, row, events, rules, part)
     return Outcome(decision.id, len(events))
 
 
@@ -152,17 +157,16 @@ def _admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -
     return events
 
 
-def _append(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rules) -> Plan[None]:
+def _append(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rules, part: Part | None = None) -> Plan[None]:
     """Append events to a thread that has some, and bring its rows up to them."""
     before = copy(row)
     ids = all_to_bytes(event.id for event in events)
     stream = Stream(row.end, row.id, row.revision, bool(row.erased), row.latest, row.earliest)
-    yield list(inserted(loaded.key, stream, row.id, events, ids))
-    latest = row.latest
-    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, latest)
+    appends = list(inserted(loaded.key, stream, row.id, events, ids))
+    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part, appends=appends)
     row.revision += len(events)
     row.projected, row.end = row.revision, row.end + len(events)
-    row.latest, row.earliest = max(latest, *ids), min(row.earliest, *ids)
+    row.latest, row.earliest = max(row.latest, *ids), min(row.earliest, *ids)
     yield set_thread(before, row)
 
 
@@ -186,11 +190,27 @@ def _begin(key: str, events: Sequence[Event], rules: Rules) -> Plan[None]:
 # --- merging ------------------------------------------------------------------------------------------------------------------
 
 
-def merged(key: str, events: Sequence[Event], rules: Rules) -> Plan[int]:
+class Arrival(Struct):
+    """
+    What a merge brings to one thread.
+
+    Args:
+        before: How many events the thread had when the merge began.
+        count: How many came since.
+        is_behind: Whether its rows do not follow any more, and are to be made anew when all has come.
+    """
+
+    before: int
+    count: int = 0
+    is_behind: bool = False
+
+
+def merged(key: str, events: Sequence[Event], rules: Rules, arrivals: dict[str, Arrival]) -> Plan[int]:
     """
     Append another replica's events of one thread, and bring the rows up to them; return how many were new.
 
-    A thread whose rows cannot be used, or that had less than comes, is made anew.
+    A thread to which more comes than it had is left behind: to make its rows anew takes half as long. Until then they are not
+    shown.
 
     Raises:
         ConflictingEvent, CorruptRecord: One of them cannot be stored.
@@ -201,16 +221,19 @@ def merged(key: str, events: Sequence[Event], rules: Rules) -> Plan[int]:
     if not new:
         return 0
     row = yield from thread_row(key)
+    arrival = arrivals.setdefault(key, Arrival(0 if row is None else row.revision))
     if row is None:
         yield from _begin(key, new, rules)
-        return len(new)
-    admitted = yield from _admitted(key, new, row, rules)
-    if row.fits(fingerprint(rules)) and len(admitted) <= max(row.revision, _PORTION):
-        for start in range(0, len(admitted), _PORTION):
-            some = admitted[start : start + _PORTION]
-            yield from _append(Loaded(key, row), row, some, rules)
+    elif arrival.is_behind:
+        yield from append(key, new, ANY, erasures_in(new, rules))
+    elif not row.fits(fingerprint(rules)):
+        raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
+    elif arrival.count + len(new) > max(arrival.before, BULK):
+        yield from append(key, new, ANY, erasures_in(new, rules))
+        arrival.is_behind = True
     else:
-        stream = Stream(row.end, row.id, row.revision, bool(row.erased), row.latest, row.earliest)
-        yield added(key, stream, row.id, admitted)
-        yield from built(key, rules)
-    return len(admitted)
+        admitted = yield from _admitted(key, new, row, rules)
+        for start in range(0, len(admitted), _PORTION):
+            yield from _append(Loaded(key, row), row, admitted[start : start + _PORTION], rules)
+    arrival.count += len(new)
+    return len(new)

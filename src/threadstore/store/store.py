@@ -45,13 +45,13 @@ from threadstore.log.sqlite import TIMEOUT, SqliteLog, execute
 from threadstore.model import commands as c
 from threadstore.model.events import MAX_ACTOR_ID, MAX_AT, MAX_THREAD_KEY, REGISTERS, Event, check_int, check_key, check_text
 from threadstore.model.ids import HybridClock, last_id_at, time_of
-from threadstore.model.policy import Policy, Verdict
+from threadstore.model.policy import Policy, Rules, Verdict
 from threadstore.plans import Plan, run
 from threadstore.readmodel.lists import FeedItem, by_person, counts_in, latest_in, overview_of, unfit_in, waiting_in
 from threadstore.readmodel.queries import Unfit
 from threadstore.readmodel.source import KnownRows, opened_source
 from threadstore.store.pages import FinishedPages
-from threadstore.store.plans import Outcome, commanded, decided, erasures_in, merged
+from threadstore.store.plans import Arrival, Outcome, commanded, decided, erasures_in, merged
 from threadstore.store.reading import readable
 from threadstore.store.rebuilding import Rebuilding
 from threadstore.store.subscriptions import News, records_after
@@ -358,14 +358,18 @@ class ThreadStore:
         self.log.position()  # a closed store says so, even of nothing
         refused: list[Refusal] = []
         new = looked_at = 0
+        arrivals: dict[str, Arrival] = {}
         admitted = self._admitted(events, refused)
         while batch := list(islice(admitted, _MERGE_BATCH)):
-            new += self._merge_batch(batch, refused)
+            new += self._merge_batch(batch, refused, arrivals)
             looked_at += len(batch)
             if progress is not None:
                 progress(looked_at)
             _tell(refused, on_refused)
         _tell(refused, on_refused)
+        for key, arrival in arrivals.items():
+            if arrival.is_behind:
+                self._rebuilding.hurry(key)
         if refused:
             raise MergeRefused(new, refused)
         return new
@@ -382,7 +386,7 @@ class ThreadStore:
             else:
                 yield event
 
-    def _merge_batch(self, batch: Sequence[Event], refused: list[Refusal]) -> int:
+    def _merge_batch(self, batch: Sequence[Event], refused: list[Refusal], arrivals: dict[str, Arrival]) -> int:
         """Store a batch in one transaction; if something of it is refused, thread by thread."""
         rules = self.policy.rules
         of_threads: dict[str, list[Event]] = {}
@@ -390,21 +394,21 @@ class ThreadStore:
             of_threads.setdefault(event.thread, []).append(event)
         erases = bool(erasures_in(batch, rules))
         try:
-            new = self._writer.write(partial(_merged_all, of_threads, rules), erases=erases)
+            new = self._writer.write(partial(_merged_all, of_threads, rules, arrivals), erases=erases)
         except (ConflictingEvent, CorruptRecord, Unfit):
-            new = sum(self._merge_thread(key, events, refused) for key, events in of_threads.items())
+            new = sum(self._merge_thread(key, events, refused, arrivals) for key, events in of_threads.items())
         self._news.spread()
         return new
 
-    def _merge_thread(self, key: str, events: list[Event], refused: list[Refusal]) -> int:
+    def _merge_thread(self, key: str, events: list[Event], refused: list[Refusal], arrivals: dict[str, Arrival]) -> int:
         """Store events of one thread together or, where one conflicts, in halves."""
         rules = self.policy.rules
         erases = bool(erasures_in(events, rules))
         try:
-            return self._writer.write(partial(merged, key, events, rules), erases=erases)
+            return self._writer.write(partial(merged, key, events, rules, arrivals), erases=erases)
         except Unfit:
             self._rebuild(key, wait=True)
-            return self._merge_thread(key, events, refused)
+            return self._merge_thread(key, events, refused, arrivals)
         except (ConflictingEvent, CorruptRecord) as error:
             if isinstance(error, CorruptRecord) and error.position is None:
                 raise  # not one record is damaged, but the log
@@ -412,7 +416,8 @@ class ThreadStore:
                 refused.append((events[0].id, error))
                 return 0
             half = len(events) // 2
-            return self._merge_thread(key, events[:half], refused) + self._merge_thread(key, events[half:], refused)
+            parts = (events[:half], events[half:])
+            return sum(self._merge_thread(key, part, refused, arrivals) for part in parts)
 
     # --- all threads ----------------------------------------------------------------------------------------------------------
 
@@ -644,10 +649,10 @@ def _unminted(now: int) -> Callable[[str], str]:
     return lambda after: max(last_id_at(now), after)
 
 
-def _merged_all(of_threads: dict[str, list[Event]], rules: Any) -> Plan[int]:
+def _merged_all(of_threads: dict[str, list[Event]], rules: Rules, arrivals: dict[str, Arrival]) -> Plan[int]:
     new = 0
     for key, events in of_threads.items():
-        new += yield from merged(key, events, rules)
+        new += yield from merged(key, events, rules, arrivals)
     return new
 
 
