@@ -8,7 +8,7 @@ words out of what is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from threadstore.log.protocol import Appended, Expected, Position, Record, Revis
 from threadstore.model.codec import decode, encode
 from threadstore.model.events import Erasure, Event, is_redacted, redact
 from threadstore.model.ids import all_to_bytes, from_bytes, to_bytes
-from threadstore.plans import Plan, Row, Sql
+from threadstore.plans import Many, Plan, Row, Sql
 
 __all__ = ["Stream", "added", "append", "begun", "checked_known", "erased", "in_order", "record_of", "stream_of", "without_words"]
 
@@ -86,20 +86,22 @@ def begun(thread: str) -> Plan[int]:
     return int(number)
 
 
-def added(thread: str, stream: Stream, number: int, events: Sequence[Event]) -> list[Sql]:
+def added(thread: str, stream: Stream, number: int, events: Sequence[Event]) -> list[Sql | Many]:
     """Return the statements that append *events*, which are new, in their order: the thread's row first, then theirs."""
     ids = all_to_bytes(event.id for event in events)
     latest, earliest = max(*ids, stream.latest), min(*ids, stream.earliest or ids[0])
     counted = Sql(_COUNT, (stream.revision + len(events), latest, earliest, bucket_of(latest), number))
-    return [counted, *inserted(thread, stream, number, events, ids)]
+    return [counted, inserted(thread, stream, number, events, ids)]
 
 
-def inserted(thread: str, stream: Stream, number: int, events: Sequence[Event], ids: Sequence[bytes]) -> Iterator[Sql]:
-    """Yield the statements that add the rows of *events*."""
+def inserted(thread: str, stream: Stream, number: int, events: Sequence[Event], ids: Sequence[bytes]) -> Many:
+    """Return the statement that adds the rows of *events*."""
+    rows: list[Row] = []
     mark, position, revision = seed(thread.encode()), stream.end, stream.revision
     for event, id in zip(events, ids, strict=True):
         position, revision, data = position + 1, revision + 1, encode(event)
-        yield Sql(INSERT, (position, number, revision, id, event_checksum(mark, position, revision, data), data))
+        rows.append((position, number, revision, id, event_checksum(mark, position, revision, data), data))
+    return Many(INSERT, rows)
 
 
 def known(ids: Iterable[str]) -> Plan[dict[str, Row]]:

@@ -26,7 +26,7 @@ from threadstore.model.ids import from_bytes, to_bytes
 from threadstore.model.mentions import MAX_ABOVE, Call, Use, calls, is_name, resolve
 from threadstore.model.outline import FLAGS, HIDES, MISSING, Missing, Node
 from threadstore.model.policy import Rules
-from threadstore.plans import Plan, Row, Sql
+from threadstore.plans import Plan, Row, Sql, Step
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.queries import find_node, loading, readable
 from threadstore.readmodel.rows import (
@@ -90,7 +90,7 @@ def projected(
     rules: Rules,
     *,
     part: Part | None = None,
-    appends: Sequence[Sql] = (),
+    appends: Step = (),
 ) -> Plan[None]:
     """
     Bring the rows of a thread up to facts that are appended to it.

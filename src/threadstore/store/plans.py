@@ -47,6 +47,8 @@ __all__ = ["BULK", "Arrival", "Outcome", "commanded", "decided", "erasures_in", 
 _PORTION: Final = 500
 #: Fewer events than this are never too many for the rows to follow.
 BULK: Final = 2_000
+#: Of a thread that is new and begins with more than this, more is likely to come.
+_MUCH: Final = 5_000
 
 _A, _B = (", ".join(f"{table}.{name}" for name in COLUMNS) for table in "ab")
 _WITH_ROOT: Final = f"""
@@ -162,7 +164,7 @@ def _append(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rule
     before = copy(row)
     ids = all_to_bytes(event.id for event in events)
     stream = Stream(row.end, row.id, row.revision, bool(row.erased), row.latest, row.earliest)
-    appends = list(inserted(loaded.key, stream, row.id, events, ids))
+    appends = [inserted(loaded.key, stream, row.id, events, ids)]
     yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part, appends=appends)
     row.revision += len(events)
     row.projected, row.end = row.revision, row.end + len(events)
@@ -222,9 +224,10 @@ def merged(key: str, events: Sequence[Event], rules: Rules, arrivals: dict[str, 
         return 0
     row = yield from thread_row(key)
     arrival = arrivals.setdefault(key, Arrival(0 if row is None else row.revision))
-    if row is None:
+    if row is None and len(new) < _MUCH:
         yield from _begin(key, new, rules)
-    elif arrival.is_behind:
+    elif row is None or arrival.is_behind:
+        arrival.is_behind = True
         yield from append(key, new, ANY, erasures_in(new, rules))
     elif not row.fits(fingerprint(rules)):
         raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
