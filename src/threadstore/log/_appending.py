@@ -120,10 +120,12 @@ def checked_known(facts: Mapping[str, Event]) -> Plan[dict[str, Position]]:
     """
     found = yield from known(facts)
     positions: dict[str, Position] = {}
-    for id in facts.keys() & found.keys():
+    for id, event in facts.items():  # in the order of the batch, so that the first of several conflicts is told
+        if id not in found:
+            continue
         position, revision, crc, data, key = found[id]
         try:
-            check_same(facts[id], unfilled(data), position)
+            check_same(event, unfilled(data), position)
         except ConflictingEvent:  # what is damaged is not what it says
             if not is_sound(seed((key or "").encode()), position, revision, data, crc):
                 raise CorruptRecord(position, _DAMAGED) from None

@@ -396,7 +396,7 @@ class Database:
     def resume(self) -> None:
         """Let connections be used again, after `rest`."""
         self._is_forking = False
-        if self._is_resting:
+        if self._is_resting and not self._closed:  # one that was closed after an earlier fork has not rested for this one
             self._checkpoints.resume()
         self._returned.notify_all()
         self._pooling.release()
