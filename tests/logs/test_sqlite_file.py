@@ -239,8 +239,10 @@ def content(folder: Path) -> dict[str, bytes]:
         ["PRAGMA application_id = 7"],
         ["PRAGMA application_id = 7", "CREATE TABLE users (name TEXT)"],
         ["CREATE TABLE events (position INTEGER PRIMARY KEY)", "CREATE TABLE threads (id INTEGER PRIMARY KEY)"],
+        [f"CREATE TABLE {name} (id INTEGER PRIMARY KEY)" for name in ("events", "threads", "erasures")],
+        ["CREATE TABLE snapshots (id INTEGER PRIMARY KEY)", "INSERT INTO snapshots VALUES (1)"],
     ],
-    ids=["tables", "tables in WAL mode", "an application id", "both", "tables called like ours"],
+    ids=["tables", "tables in WAL mode", "an application id", "both", "called like ours", "all called like ours", "like former"],
 )
 def test_another_programs_database_is_not_touched(tmp_path: Path, statements: list[str]):
     """A SQLite file that somebody else owns is refused, and not a byte of it changes."""

@@ -98,10 +98,10 @@ def test_each_flipped_byte_of_the_file_is_found(tmp_path: Path, file: sqlite3.Co
 @pytest.mark.parametrize(
     ("statement", "damages"),
     [
-        ("DELETE FROM events WHERE position = 1", [("position", 2), ("revision", 2)]),
-        ("DELETE FROM events WHERE position = 3", [("position", 4), ("revision", None)]),
-        ("DELETE FROM events WHERE position = 4", [("position", None), ("revision", None)]),
-        ("DELETE FROM events", [("position", None), ("revision", None), ("revision", None)]),
+        ("DELETE FROM events WHERE position = 1", [("position", 2), ("revision", 2), ("thread", None)]),
+        ("DELETE FROM events WHERE position = 3", [("position", 4), ("thread", None), ("revision", None)]),
+        ("DELETE FROM events WHERE position = 4", [("thread", None), ("revision", None)]),
+        ("DELETE FROM events", [("thread", None), ("revision", None)] * 2),
         ("DELETE FROM threads WHERE key = 'u'", [("thread", 4)]),
         ("UPDATE threads SET revision = 4 WHERE key = 't'", [("revision", None)]),
         ("UPDATE events SET data = CAST(x'c1' || data AS BLOB) WHERE position = 4", [("checksum", 4)]),
@@ -120,6 +120,7 @@ def write(connection: sqlite3.Connection, position: int, id: bytes, data: bytes)
     """Put *data* into the second thread's record with a checksum that fits, as a program with a bug would."""
     crc = event_checksum(seed(b"u"), position, 1, data)
     connection.execute("UPDATE events SET id = ?, crc = ?, data = ? WHERE position = ?", (id, crc, data, position))
+    connection.execute("UPDATE threads SET latest = ?1, earliest = ?1 WHERE key = 'u'", (id,))
 
 
 @pytest.mark.parametrize(

@@ -129,12 +129,15 @@ def checked_known(facts: Mapping[str, Event]) -> Plan[dict[str, Position]]:
         except ConflictingEvent:  # what is damaged is not what it says
             if not is_sound(seed((key or "").encode()), position, revision, data, crc):
                 raise CorruptRecord(position, _DAMAGED) from None
+            if decode(unfilled(data)).id != id:
+                raise CorruptRecord(position, MISFILED) from None
             raise
         positions[id] = Position(position)
     return positions
 
 
 _DAMAGED: Final = "its row does not match its checksum"
+MISFILED: Final = "its row is filed under another id than its own"
 
 
 def append(thread: str, events: Sequence[Event], expected: Expected, erasures: Sequence[Erasure]) -> Plan[Appended]:
