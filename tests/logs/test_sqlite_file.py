@@ -527,11 +527,12 @@ def test_what_stands_on_sound_pages_is_read(tmp_path: Path, opened: Open, count:
     assert log.append("t", posts(count + 1)).revision == count + 1
 
 
-def test_a_record_that_can_not_be_read_names_its_position(tmp_path: Path, opened: Open):
+@pytest.mark.parametrize("damage", ["x'93'", "CAST(replace(data, 'body 2', 'body 9') AS BLOB)"])
+def test_a_damaged_record_names_its_position(tmp_path: Path, opened: Open, damage: str):
     """Comparing a retry with a damaged record says where it is, and changes nothing."""
     log = opened()
     log.append("t", posts(1, 2))
-    foreign(tmp_path / "log.db", "UPDATE events SET data = x'93' WHERE position = 2")
+    foreign(tmp_path / "log.db", f"UPDATE events SET data = {damage} WHERE position = 2")
     with pytest.raises(CorruptRecord) as error:
         log.append("t", posts(1, 2, 3))
     assert error.value.position == 2

@@ -9,10 +9,9 @@ words out of what is there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from threadstore.errors import ConflictingEvent, CorruptRecord, DataError
+from threadstore.errors import ConflictingEvent, CorruptRecord
 from threadstore.log._schema import bucket_of, checksum, event_checksum, filled, is_sound, seed, unfilled
 from threadstore.log.batch import Erasures, check_expected, check_same, distinct
 from threadstore.log.protocol import Appended, Expected, Position, Record, Revision
@@ -243,12 +242,4 @@ def record_of(thread: str, mark: int, position: Any, revision: Any, crc: Any, da
     if type(position) is int and type(revision) is int:
         held = data if type(data) is bytes else b""
         return Record(Position(position), Revision(revision), thread, held, _DAMAGED)
-    return None
-
-
-def event_in(record: Record | None) -> Event | None:
-    """Return the event of a record; None if that is damaged, or missing."""
-    if record is not None:
-        with suppress(DataError):
-            return record.event
     return None

@@ -70,8 +70,9 @@ class Checkpoints:
         self._thread = Thread(target=self._work, name="threadstore-checkpoints", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the process ends, or may have no more threads: SQLite checkpoints when the file is closed
+        except RuntimeError:  # the process ends, or may have no more threads: the next commit tries again
             self._thread = None
+            self._due.clear()
 
     def _work(self) -> None:
         while True:

@@ -243,15 +243,16 @@ class Database:
         try:
             if self._closed or self._in_memory:
                 return not self._closed
-            self._wake()
-            self._writer.execute("PRAGMA busy_timeout = 0")
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._writer.execute("ROLLBACK")
-            except sqlite3.Error:
-                return False
-            finally:
-                self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
+            with _Translated(self.target):
+                self._wake()
+                self._writer.execute("PRAGMA busy_timeout = 0")
+                try:
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    self._writer.execute("ROLLBACK")
+                except sqlite3.Error:
+                    return False
+                finally:
+                    self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
             return True
         finally:
             self._writing.release()
