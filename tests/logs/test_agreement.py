@@ -76,7 +76,7 @@ def sight(log: EventLog) -> Any:
 
 @given(seed=st.integers(0, 1 << 64))
 def test_the_logs_agree(seed: int):
-    """Whatever is done to them, a log in a file and one in SQLite's memory answer and look like the reference, errors included."""
+    """Whatever is done to them, a log in a file and one in SQLite's memory answer as the reference does, errors included."""
     random = Random(seed)
     kinds = ["append", *random.sample(["append", "redact", "read"], random.randint(1, 3))]
     with TemporaryDirectory() as folder:

@@ -18,8 +18,9 @@ import pytest
 from msgspec.structs import replace
 
 from threadstore.errors import ConflictingEvent, CorruptRecord, StoreClosed, StoreUnavailable, UnsupportedSchema
-from threadstore.log._connections import Database
 from threadstore.log._appending import in_order
+from threadstore.log._connections import Database
+from threadstore.log._schema import event_checksum, seed, sound_rows
 from threadstore.log.sqlite import SqliteLog, _records, _records_of
 from threadstore.model.events import CommentPosted, Erasure
 from threadstore.model.ids import make_id, to_bytes
@@ -478,6 +479,14 @@ def test_a_row_without_a_place_is_left_out(row: tuple[Any, ...]):
     """Where a damaged page gives a value of a type that no row can have, nobody could say where the record stands."""
     assert list(_records([(*row, b"t")])) == []
     assert list(_records_of("t", [row])) == []
+
+
+def test_rows_of_any_type_are_held_against_their_checksums():
+    """Where a damaged page gives a value of a type that no row can have, that row is unsound, and those beside it are sound."""
+    sound = (1, 1, event_checksum(seed(b"t"), 1, 1, b"data"), b"data")
+    for place in range(4):
+        bad = (*sound[:place], None, *sound[place + 1 :])
+        assert sound_rows(seed(b"t"), [bad, sound]) == [sound]
 
 
 def test_a_record_that_is_no_bytes_is_damaged():

@@ -93,11 +93,18 @@ def test_a_transaction_is_committed_once_it_is_over(database: Database):
 
 def test_a_transaction_that_fails_was_not_committed(database: Database):
     """What the database refuses is not stored, and neither is what its caller gives up."""
-    for statement in ("nonsense", ADD):
-        with pytest.raises((StoreUnavailable, LookupError)), database.transaction() as transaction:
+    given: list[Transaction] = []
+
+    def give_up(statement: str) -> None:
+        with database.transaction() as transaction:
+            given.append(transaction)
             transaction.connection.execute(statement)
             raise LookupError
-        assert not transaction.committed
+
+    for statement, error in (("nonsense", StoreUnavailable), (ADD, LookupError)):
+        with pytest.raises(error):
+            give_up(statement)
+    assert [transaction.committed for transaction in given] == [False, False]
     assert rows(database) == 0
 
 

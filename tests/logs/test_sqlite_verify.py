@@ -57,7 +57,7 @@ def flips(value: int | bytes | str) -> Iterator[int | bytes | str]:
 
 COLUMNS = [
     *(("events", column) for column in ("position", "thread", "revision", "id", "crc", "data")),
-    *(("threads", column) for column in ("id", "key", "revision", "latest", "earliest")),
+    *(("threads", column) for column in ("id", "key", "revision", "latest", "earliest", "bucket")),
     *(("erasures", column) for column in ("thread", "comment", "person", "before", "shown", "crc")),
 ]
 

@@ -265,7 +265,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Give a transaction, which is committed at the end and rolled back on any error, and which tells which of it was done."""
+        """Give a transaction, which is committed at the end and rolled back on any error, and which tells which it was."""
         self.check_open()
         with self._writing, _Translated(self.target):
             self.check_open()

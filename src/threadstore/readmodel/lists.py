@@ -165,7 +165,7 @@ def latest_in(limit: int, below: str, rules: Rules, request: PageRequest) -> Pla
         sql = f"{_NEWEST}{eyes.condition} ORDER BY id DESC LIMIT {limit}"
         answers = yield [Sql(sql, (source.model, bound, *eyes.values)) for source in sources]
         for source, rows in zip(sources, answers, strict=True):
-            nodes = map(node_in, rows)
+            nodes = (node_in(source.key, row) for row in rows)
             found += ((node.id, node, source) for node in nodes)
         found = nlargest(limit, found, key=lambda each: each[0])
         before = from_bytes(recent[-1][3])
@@ -182,7 +182,8 @@ def by_person(id: str, limit: int, below: str, rules: Rules, request: PageReques
     bound = to_bytes(below) if below else _BEYOND
     [rows] = yield [Sql(f"{_SAID_BY}{eyes.condition} LIMIT {limit}", (actor_key(id), bound, *eyes.values))]
     width = len(ThreadRow.__struct_fields__) - 2
-    found = [(node_in(row[1 + width :]), TableSource(row[0], rules, _row_of(row[0], row[1 : 1 + width], rules))) for row in rows]
+    sources = [TableSource(row[0], rules, _row_of(row[0], row[1 : 1 + width], rules)) for row in rows]
+    found = [(node_in(source.key, row[1 + width :]), source) for source, row in zip(sources, rows, strict=True)]
     items = yield from _items(found, eyes.lens)
     return tuple(item for item in items if item.comment.author is not None and item.comment.author.id == id)
 

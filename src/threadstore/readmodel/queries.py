@@ -19,17 +19,9 @@ from threadstore.model.ids import NIL, from_bytes, to_bytes
 from threadstore.model.outline import Missing
 from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.part import AUTHORS_AT_ONCE, Loaded
-from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of
+from threadstore.readmodel.rows import COMMENT, ThreadRow, Unfit, columns_of
 
 __all__ = ["Unfit", "event_in", "find_node", "loading", "readable", "thread_in", "thread_query", "thread_row"]
-
-
-class Unfit(Exception):  # a signal to whoever can make the rows anew, never an error that is told
-    """The rows of a thread cannot be used: they are of other rules, do not reflect the whole stream, or are damaged."""
-
-    def __init__(self, thread: str, why: str) -> None:
-        super().__init__(thread, why)
-        self.thread, self.why = thread, why
 
 
 _COLUMNS: Final = columns_of("t").replace("t.revision", REVISION, 1)

@@ -167,6 +167,8 @@ class TableSource(Source):
         if self.row is None:
             return (), 0
         found = yield from flat(self.row, walk) if walk.flat else live_top(self.row, walk)
+        if len(found.rows) < min(walk.limit, found.behind):
+            raise Unfit(self.key, "rows are missing that are counted")
         return (yield from self._nodes(found.rows)), found.behind
 
     def children(self, parents: Sequence[str], most: int) -> Plan[Mapping[str, Sequence[Node]]]:
@@ -186,12 +188,12 @@ class TableSource(Source):
             Sql(_FRONT, (self.model, id, start)),
             find_node(self.model, parent),
         ]
-        return (yield from self._nodes(rows)), node_in(own).kids - front[0][0]
+        return (yield from self._nodes(rows)), node_in(self.key, own).kids - front[0][0]
 
     def nodes(self, ids: Collection[str]) -> Plan[Mapping[str, Node]]:
         """Return nodes. Complexity: O(log n) for each."""
         answers = yield [find_node(self.model, id) for id in ids]
-        nodes = (node_in(rows[0]) for rows in answers if rows)
+        nodes = (node_in(self.key, rows[0]) for rows in answers if rows)
         return {node.id: node for node in nodes}
 
     def ancestors(self, node: Node, limit: int | None) -> Plan[Sequence[Node]]:
@@ -210,12 +212,12 @@ class TableSource(Source):
         """Return what is withheld. Complexity: O(withheld)."""
         own, values = ("", ()) if author is None else (" AND withheld = ?2", (author,))
         [rows] = yield [Sql(_WITHHELD + own, (self.model, *values))]
-        return [node_in(row) for row in rows]
+        return [node_in(self.key, row) for row in rows]
 
     def corrections(self) -> Plan[Sequence[Node]]:
         """Return the corrections. Complexity: O(corrections)."""
         [rows] = yield [Sql(_CORRECTIONS, (self.model,))]
-        return [node_in(row) for row in rows]
+        return [node_in(self.key, row) for row in rows]
 
     def waiting(self, after: tuple[str, str] | None, limit: int) -> Plan[tuple[Sequence[Node], int]]:
         """Return what waits. Complexity: O(limit), and O(waiting) behind a cursor."""
@@ -225,7 +227,7 @@ class TableSource(Source):
                 (self.model, since, id, limit)),
             Sql(f"SELECT count(*) FROM {_WAITING} AND (since, id) > (?2, ?3)", (self.model, since, id)),
         ]  # fmt: skip
-        return [node_in(row) for row in rows], count
+        return [node_in(self.key, row) for row in rows], count
 
     # --- words ----------------------------------------------------------------------------------------------------------------
 
