@@ -15,7 +15,7 @@ from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, cells_of_facts
 from threadstore.model.status import Locks, effective_kinds, is_forgotten, person_cutoffs
 from threadstore.plans import NOTHING, Plan, Row, Sql
-from threadstore.readmodel.queries import Unfit, event_in, find_node, thread_row
+from threadstore.readmodel.queries import Unfit, event_in, facts_about, find_node, thread_row
 from threadstore.readmodel.rows import (
     COMMENT,
     PARENT,
@@ -73,6 +73,7 @@ _REACTED: Final = """
     SELECT kind, e.id, given FROM reactions AS r CROSS JOIN events AS e ON e.position = r.event
     WHERE r.model = ? AND r.comment = ? AND r.actor = ?"""
 _MANY: Final = 1 << 40
+_MISSING: Final = "rows are missing that are counted"
 
 Values = list[Any]
 
@@ -111,6 +112,7 @@ class TableSource(Source):
         self.rules = rules
         self.row = row
         self._known = KnownRows() if known is None else known
+        self._last: Sequence[Node] = ()  # the nodes that were read last
         self.model = 0 if row is None else row.model
         self._mark = seed(key.encode())
 
@@ -137,6 +139,11 @@ class TableSource(Source):
 
     def _nodes(self, rows: Sequence[Row]) -> Plan[list[Node]]:
         """Return the nodes of rows of the `PLACED` columns, with their words. One that was read before is not made again."""
+        nodes = yield from self._found(rows)
+        self._last = nodes
+        return nodes
+
+    def _found(self, rows: Sequence[Row]) -> Plan[list[Node]]:
         known = self._known
         nodes = [known.find(row) for row in rows]
         fresh = [row for row, node in zip(rows, nodes, strict=True) if node is None]
@@ -168,15 +175,18 @@ class TableSource(Source):
             return (), 0
         found = yield from flat(self.row, walk) if walk.flat else live_top(self.row, walk)
         if len(found.rows) < min(walk.limit, found.behind):
-            raise Unfit(self.key, "rows are missing that are counted")
+            raise Unfit(self.key, _MISSING)
         return (yield from self._nodes(found.rows)), found.behind
 
     def children(self, parents: Sequence[str], most: int) -> Plan[Mapping[str, Sequence[Node]]]:
         """Return first replies. Complexity: O(log n) for each parent and each reply."""
         [rows] = yield [Sql(_CHILDREN, (self.model, b"".join(map(to_bytes, parents)), most))]
         found: dict[str, list[Node]] = {}
+        kids = {node.id: node.kids for node in self._last}
         for node in (yield from self._nodes(rows)):
             found.setdefault(node.parent, []).append(node)
+        if any(len(found.get(parent, ())) < min(kids.get(parent, 0), most) for parent in parents):
+            raise Unfit(self.key, _MISSING)
         return found
 
     def children_behind(self, parent: str, after: str, limit: int) -> Plan[tuple[Sequence[Node], int]]:
@@ -272,10 +282,12 @@ class TableSource(Source):
         wanted = list(ids)
         nodes = yield from self.nodes([id for id in wanted if id])
         answers = yield [Sql(_TARGET, (self.model, to_bytes(id) if id else b"")) for id in wanted]
+        if any(id and id not in nodes for id in wanted):
+            raise Unfit(self.key, _MISSING)
         posts = yield from self.facts([node.post for node in nodes.values() if node.post is not None])
         try:
             return {
-                id: cells_of_facts((*self._post_of(id, nodes, posts), *(event_in(self.key, row) for row in rows)))
+                id: cells_of_facts((*self._post_of(id, nodes, posts), *facts_about(self.key, id, rows)))
                 for id, rows in zip(wanted, answers, strict=True)
             }
         except (CorruptRecord, UpcastFailed) as error:

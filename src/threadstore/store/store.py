@@ -24,6 +24,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from threading import Lock
@@ -200,12 +201,13 @@ class ThreadStore:
             plan: Makes the plan.
             question: What is asked, if the answer may be remembered while the thread has its revision.
         """
-        for _ in range(_TRIES):
-            try:
-                return self._read(partial(self._asked, key, plan, question))
-            except Unfit as unfit:
-                if not self._rebuild(unfit.thread):
-                    break
+        with suppress(CorruptRecord):  # SQLite cannot read a page; the log knows a way around it
+            for _ in range(_TRIES):
+                try:
+                    return self._read(partial(self._asked, key, plan, question))
+                except Unfit as unfit:
+                    if not self._rebuild(unfit.thread):
+                        break
         return self._from_log(key, plan)
 
     def _asked(self, key: str, plan: Callable[[Source], Plan[T]], question: Any) -> Plan[T]:
