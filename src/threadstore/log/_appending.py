@@ -9,10 +9,9 @@ words out of what is there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from threadstore.errors import ConflictingEvent, CorruptRecord, DataError
+from threadstore.errors import ConflictingEvent, CorruptRecord
 from threadstore.log._schema import bucket_of, checksum, event_checksum, filled, is_sound, seed, unfilled
 from threadstore.log.batch import Erasures, check_expected, check_same, distinct
 from threadstore.log.protocol import Appended, Expected, Position, Record, Revision
@@ -122,19 +121,24 @@ def checked_known(facts: Mapping[str, Event]) -> Plan[dict[str, Position]]:
     """
     found = yield from known(facts)
     positions: dict[str, Position] = {}
-    for id in facts.keys() & found.keys():
+    for id, event in facts.items():  # in the order of the batch, so that the first of several conflicts is told
+        if id not in found:
+            continue
         position, revision, crc, data, key = found[id]
         try:
-            check_same(facts[id], unfilled(data), position)
+            check_same(event, unfilled(data), position)
         except ConflictingEvent:  # what is damaged is not what it says
             if not is_sound(seed((key or "").encode()), position, revision, data, crc):
                 raise CorruptRecord(position, _DAMAGED) from None
+            if decode(unfilled(data)).id != id:
+                raise CorruptRecord(position, MISFILED) from None
             raise
         positions[id] = Position(position)
     return positions
 
 
 _DAMAGED: Final = "its row does not match its checksum"
+MISFILED: Final = "its row is filed under another id than its own"
 
 
 def append(thread: str, events: Sequence[Event], expected: Expected, erasures: Sequence[Erasure]) -> Plan[Appended]:
@@ -240,12 +244,4 @@ def record_of(thread: str, mark: int, position: Any, revision: Any, crc: Any, da
     if type(position) is int and type(revision) is int:
         held = data if type(data) is bytes else b""
         return Record(Position(position), Revision(revision), thread, held, _DAMAGED)
-    return None
-
-
-def event_in(record: Record | None) -> Event | None:
-    """Return the event of a record; None if that is damaged, or missing."""
-    if record is not None:
-        with suppress(DataError):
-            return record.event
     return None

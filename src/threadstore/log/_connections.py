@@ -243,15 +243,16 @@ class Database:
         try:
             if self._closed or self._in_memory:
                 return not self._closed
-            self._wake()
-            self._writer.execute("PRAGMA busy_timeout = 0")
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._writer.execute("ROLLBACK")
-            except sqlite3.Error:
-                return False
-            finally:
-                self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
+            with _Translated(self.target):
+                self._wake()
+                self._writer.execute("PRAGMA busy_timeout = 0")
+                try:
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    self._writer.execute("ROLLBACK")
+                except sqlite3.Error:
+                    return False
+                finally:
+                    self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
             return True
         finally:
             self._writing.release()
@@ -264,7 +265,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Give a transaction, which is committed at the end and rolled back on any error, and which tells which of it was done."""
+        """Give a transaction, which is committed at the end and rolled back on any error, and which tells which it was."""
         self.check_open()
         with self._writing, _Translated(self.target):
             self.check_open()
@@ -396,7 +397,7 @@ class Database:
     def resume(self) -> None:
         """Let connections be used again, after `rest`."""
         self._is_forking = False
-        if self._is_resting:
+        if self._is_resting and not self._closed:  # one that was closed after an earlier fork has not rested for this one
             self._checkpoints.resume()
         self._returned.notify_all()
         self._pooling.release()

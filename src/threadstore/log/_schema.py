@@ -2,9 +2,9 @@
 What a store's file looks like: its tables, the numbers in its header, and how a file is told from another program's.
 
 The header of a SQLite file has two numbers for its owner: `application_id` says that it is ours,
-`user_version` which schema it has. A textual dump loses both, so a file whose tables are all ours
-and whose header says nothing is a restored dump, and is given its numbers back. Any other file
-with tables is somebody else's and is not touched.
+`user_version` which schema it has. A textual dump loses both, so a file whose header says nothing,
+with the tables of the log and no table or column that is not ours, is a restored dump, and is given
+its numbers back. Any other file with tables is somebody else's and is not touched.
 
 **The log** is `threads` (up to `earliest`), `events` and `erasures`.
 
@@ -246,21 +246,30 @@ def is_store(connection: sqlite3.Connection, target: str) -> bool:
             raise UnsupportedSchema(f"the store {target!r}", version, VERSION)
         return bool(version == VERSION)
     names = {name for name, _ in connection.execute(_CONTENT)}
-    if application or not names <= _KNOWN_NAMES:
-        raise StoreUnavailable(target, "it is the SQLite database of another program")
-    if not all(_has_columns(connection, name) for name in names & _TABLES.keys()):
+    if application or (names and not _is_restored(connection, names)):
         raise StoreUnavailable(target, "it is the SQLite database of another program")
     return False
 
 
 _KNOWN_NAMES: Final = _TABLES.keys() | _INDEXES.keys() | _TRIGGERS.keys() | _FORMER
+#: What every schema had of the log.
+_LOG: Final[Mapping[str, frozenset[str]]] = {
+    "threads": frozenset({"id", "key", "revision"}),
+    "events": frozenset({"position", "thread", "revision", "id", "crc", "data"}),
+    "erasures": frozenset({"thread", "comment", "person", "before", "shown", "crc"}),
+}
 
 
-def _has_columns(connection: sqlite3.Connection, table: str) -> bool:
-    """Return whether a table has no column but those that ours has, or had."""
-    columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-    ours = {line.split()[0] for line in _TABLES[table].splitlines()[1:-1]}
-    return columns <= ours | {"head"}
+def _is_restored(connection: sqlite3.Connection, names: set[str]) -> bool:
+    """Return whether a file with these tables has the log of a store, and nothing that is another program's."""
+    if not _LOG.keys() <= names <= _KNOWN_NAMES:
+        return False
+    for name in names & _TABLES.keys():
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
+        ours = {line.split()[0] for line in _TABLES[name].splitlines()[1:-1]} | {"head"}
+        if not _LOG.get(name, frozenset()) <= columns <= ours:
+            return False
+    return True
 
 
 def create(connection: sqlite3.Connection) -> None:

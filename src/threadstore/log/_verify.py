@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from threadstore.errors import DataError
-from threadstore.log._schema import checksum, is_sound, seed, unfilled
+from threadstore.log._schema import bucket_of, checksum, is_sound, seed, unfilled
 from threadstore.log.batch import Erasures
 from threadstore.log.protocol import Damage, Position
 from threadstore.model.codec import decode
@@ -28,7 +28,7 @@ _EVENTS: Final = """
     FROM events AS e LEFT JOIN threads AS t ON t.id = e.thread ORDER BY position"""
 _THREADS: Final = """
     SELECT coalesce(CAST(key AS BLOB), x''), revision, latest IS (SELECT max(id) FROM events WHERE thread = t.id),
-        earliest IS (SELECT min(id) FROM events WHERE thread = t.id) FROM threads AS t ORDER BY id"""
+        earliest IS (SELECT min(id) FROM events WHERE thread = t.id), latest, bucket FROM threads AS t ORDER BY id"""
 _ERASURES: Final = """
     SELECT coalesce(CAST(thread AS BLOB), x''), CAST(comment AS BLOB), CAST(person AS BLOB), CAST(before AS BLOB), shown, crc
     FROM erasures ORDER BY rowid"""
@@ -73,9 +73,11 @@ def _events(connection: sqlite3.Connection, erased: dict[bytes, Erasures]) -> It
             yield Damage("revision", position, _text(key), f"its revision {revision} does not follow {revisions.get(key, 0)}")
         revisions[key] = revision
         yield from _event(row, erased)
-    for key, count, has_latest, has_earliest in connection.execute(_THREADS):
+    for key, count, has_latest, has_earliest, latest, bucket in connection.execute(_THREADS):
         if not (has_latest and has_earliest):
             yield Damage("thread", None, _text(key), "its latest or earliest event is another than its row says")
+        elif bucket != bucket_of(latest):
+            yield Damage("thread", None, _text(key), "it is listed under another time than that of its latest event")
         if count != revisions.get(key, 0):
             why = f"the thread counts {count} events, but the last one found is {revisions.get(key, 0)}"
             yield Damage("revision", None, _text(key), why)

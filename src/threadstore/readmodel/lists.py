@@ -8,6 +8,7 @@ the whole stream) is never listed as it stands: `Unfit` names it, and it is made
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from heapq import nlargest
 from typing import Final, NamedTuple
 
@@ -32,18 +33,20 @@ __all__ = ["FeedItem", "by_person", "counts_in", "latest_in", "overview_of", "un
 _TOGETHER: Final = 32
 _MANY: Final = 500
 _ROW: Final = columns_of("t")
+#: As bytes: one that is damaged may be no text, and must not stand in the way of the others.
+_KEY: Final = "CAST(t.key AS BLOB)"
 _COUNTS: Final = f"SELECT {_ROW}, t.key FROM json_each(?) AS wanted CROSS JOIN threads AS t ON t.key = wanted.value"
 _RECENT: Final = f"""
-    SELECT t.key, {_ROW} FROM threads AS t INDEXED BY threads_by_bucket
+    SELECT {_KEY}, {_ROW} FROM threads AS t INDEXED BY threads_by_bucket
     WHERE bucket <= ? AND latest < ? ORDER BY bucket DESC, latest DESC LIMIT ?"""
 _WAITING: Final = (
-    "SELECT key, since FROM threads INDEXED BY threads_by_since WHERE since IS NOT NULL AND since > ? ORDER BY since"
+    f"SELECT {_KEY}, since FROM threads AS t INDEXED BY threads_by_since WHERE since IS NOT NULL AND since > ? ORDER BY since"
 )
-_UNFIT: Final = "SELECT key FROM threads WHERE rules <> ? OR projected <> revision ORDER BY id"
+_UNFIT: Final = f"SELECT {_KEY} FROM threads AS t WHERE rules <> ? OR projected <> revision ORDER BY id"
 _GONE: Final = FLAGS["missing"] | FLAGS["erased"] | FLAGS["deleted"] | FLAGS["correction"]
 _NEWEST: Final = f"SELECT {COMMENT} FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id < ?2 AND "
 _SAID_BY: Final = f"""
-    SELECT t.key, {_ROW}, {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
+    SELECT {_KEY}, {_ROW}, {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
     FROM (SELECT model, id FROM authors WHERE author = ?1 AND id < ?2 ORDER BY id DESC) AS a
     CROSS JOIN threads AS t ON t.id = abs(a.model) AND t.model = a.model
     CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = a.model AND c.id = a.id
@@ -111,19 +114,28 @@ def overview_of(before: str, limit: int, rules: Rules) -> Plan[list[tuple[str, T
 def _recent(before: str, limit: int) -> Plan[list[Row]]:
     bound = to_bytes(before) if before else _BEYOND
     [rows] = yield [Sql(_RECENT, (bucket_of(bound), bound, limit))]
-    return rows
+    return _keyed(rows)
+
+
+def _keyed(rows: Iterable[Row]) -> list[Row]:
+    """Return rows that begin with a key, as a text; one that is no text is left out, since nothing leads to its thread."""
+    found: list[Row] = []
+    for key, *values in rows:
+        with suppress(UnicodeDecodeError):
+            found.append((key.decode(), *values))
+    return found
 
 
 def waiting_in(after: str | None) -> Plan[list[str]]:
     """Return the threads in which something waits for a moderator since a time behind *after*, the longest waiting first."""
     [rows] = yield [Sql(_WAITING, (to_bytes(after) if after else b"",))]
-    return [key for key, _ in rows]
+    return [key for key, _ in _keyed(rows)]
 
 
 def unfit_in(rules: Rules) -> Plan[list[str]]:
     """Return the threads whose rows are of other rules, or of a part of their stream. Complexity: O(threads)."""
     [rows] = yield [Sql(_UNFIT, (fingerprint(rules),))]
-    return [key for (key,) in rows]
+    return [key for (key,) in _keyed(rows)]
 
 
 # --- comments -----------------------------------------------------------------------------------------------------------------
@@ -165,7 +177,7 @@ def latest_in(limit: int, below: str, rules: Rules, request: PageRequest) -> Pla
         sql = f"{_NEWEST}{eyes.condition} ORDER BY id DESC LIMIT {limit}"
         answers = yield [Sql(sql, (source.model, bound, *eyes.values)) for source in sources]
         for source, rows in zip(sources, answers, strict=True):
-            nodes = map(node_in, rows)
+            nodes = (node_in(source.key, row) for row in rows)
             found += ((node.id, node, source) for node in nodes)
         found = nlargest(limit, found, key=lambda each: each[0])
         before = from_bytes(recent[-1][3])
@@ -181,8 +193,10 @@ def by_person(id: str, limit: int, below: str, rules: Rules, request: PageReques
     eyes = _eyes(rules, request)
     bound = to_bytes(below) if below else _BEYOND
     [rows] = yield [Sql(f"{_SAID_BY}{eyes.condition} LIMIT {limit}", (actor_key(id), bound, *eyes.values))]
+    rows = _keyed(rows)
     width = len(ThreadRow.__struct_fields__) - 2
-    found = [(node_in(row[1 + width :]), TableSource(row[0], rules, _row_of(row[0], row[1 : 1 + width], rules))) for row in rows]
+    sources = [TableSource(row[0], rules, _row_of(row[0], row[1 : 1 + width], rules)) for row in rows]
+    found = [(node_in(source.key, row[1 + width :]), source) for source, row in zip(sources, rows, strict=True)]
     items = yield from _items(found, eyes.lens)
     return tuple(item for item in items if item.comment.author is not None and item.comment.author.id == id)
 

@@ -97,7 +97,7 @@ class Loaded:
             node = self.nodes[id]
             assert node is not None, id
             return node
-        node = self.nodes[id] = node_in(row)
+        node = self.nodes[id] = node_in(self.key, row)
         self.rows[id] = row
         return node
 

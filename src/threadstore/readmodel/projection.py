@@ -319,7 +319,7 @@ class _Mentions:
     def again(self, ids: Sequence[str], oldest: str, rules: Rules) -> Plan[None]:
         """Resolve anew the mentions in those texts of some comments that are newer than *oldest*."""
         rows = [found[0] for found in (yield [find_node(self.model, id) for id in ids])]
-        nodes = [node_in(row) for row in rows]
+        nodes = [node_in(self._loaded.key, row) for row in rows]
         facts = yield [Sql(_AT, (node.text or node.post,)) for node in nodes]
         texts = [
             _Text(node, event.id, event.body)

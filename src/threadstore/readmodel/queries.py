@@ -19,17 +19,9 @@ from threadstore.model.ids import NIL, from_bytes, to_bytes
 from threadstore.model.outline import Missing
 from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.part import AUTHORS_AT_ONCE, Loaded
-from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of
+from threadstore.readmodel.rows import COMMENT, ThreadRow, Unfit, columns_of
 
-__all__ = ["Unfit", "event_in", "find_node", "loading", "readable", "thread_in", "thread_query", "thread_row"]
-
-
-class Unfit(Exception):  # a signal to whoever can make the rows anew, never an error that is told
-    """The rows of a thread cannot be used: they are of other rules, do not reflect the whole stream, or are damaged."""
-
-    def __init__(self, thread: str, why: str) -> None:
-        super().__init__(thread, why)
-        self.thread, self.why = thread, why
+__all__ = ["Unfit", "event_in", "facts_about", "find_node", "loading", "readable", "thread_in", "thread_query", "thread_row"]
 
 
 _COLUMNS: Final = columns_of("t").replace("t.revision", REVISION, 1)
@@ -105,6 +97,20 @@ def readable(key: str, rows: Iterable[Row]) -> Iterator[tuple[int, int, Event]]:
                 yield record.position, record.revision, record.event
 
 
+def facts_about(key: str, target: str, rows: Iterable[Row]) -> list[Event]:
+    """
+    Return the facts of rows of position, revision, checksum and bytes.
+
+    Raises:
+        CorruptRecord, UpcastFailed: One is damaged.
+        Unfit: One is about something else than *target*.
+    """
+    facts = [event_in(key, row) for row in rows]
+    if any((fact.target or "") != target for fact in facts):
+        raise Unfit(key, "a row leads to a fact about something else")
+    return facts
+
+
 class _Query(NamedTuple):
     """How something that is missing is asked for, and how the answer is noted."""
 
@@ -134,7 +140,9 @@ def _ask_facts(loaded: Loaded, target: str) -> Sql:
 def _note_facts(loaded: Loaded, target: str, rows: list[Row]) -> None:
     reflected = 0 if loaded.row is None else loaded.row.projected  # what is being appended may be in the log already
     try:
-        loaded.facts[target] = [(row[0], event_in(loaded.key, row)) for row in rows if row[1] <= reflected]
+        told = [row for row in rows if row[1] <= reflected]
+        facts = facts_about(loaded.key, target, told)
+        loaded.facts[target] = [(row[0], event) for row, event in zip(told, facts, strict=True)]
     except (CorruptRecord, UpcastFailed) as error:
         raise Unfit(loaded.key, f"a fact that they were made of is damaged: {error}") from error
 

@@ -38,6 +38,7 @@ __all__ = [
     "claimed",
     "cleared",
     "name_rows",
+    "own_model",
     "portion_cleared",
     "portions",
     "read_on",
@@ -214,12 +215,18 @@ def built(key: str, rules: Rules) -> Plan[None]:
     builder = Builder(key, rules)
     yield from _read_into(builder, row)
     yield from builder.finish(row.revision)
-    yield from cleared(row.model)
-    model = row.model or row.id
+    model = own_model(row) or row.id
+    for each in (model, -model):
+        yield from cleared(each)
     for table, rows in builder.rows(model):
         yield [Many(_ADD[table], rows)]
-    before = copy(row)
-    yield set_thread(before, builder.thread(row, model))
+    yield _set_anew(copy(row), builder.thread(row, model))
+
+
+def _set_anew(before: ThreadRow, row: ThreadRow) -> list[Sql]:
+    """Return the update of what is kept of a thread, and of its revision in any case: a damaged one was not read as it stands."""
+    before.revision = -1
+    return set_thread(before, row)
 
 
 #: What stands for a body that was dropped, in which somebody may be addressed.
@@ -276,9 +283,14 @@ def claimed(key: str, token: int) -> Plan[ThreadRow | None]:
     return row
 
 
+def own_model(row: ThreadRow) -> int:
+    """Return the number under which a thread's rows are; 0 if it has none, or a damaged one, which may be another thread's."""
+    return row.model if abs(row.model) == row.id else 0
+
+
 def shadow_of(row: ThreadRow) -> int:
     """Return the number under which rows are written that are not shown: a thread has two, which take turns."""
-    return -row.model if row.model else row.id
+    return -own_model(row) or row.id
 
 
 def read_on(builder: Builder, number: int) -> Plan[list[tuple[int, int, Event]]]:
@@ -325,7 +337,7 @@ def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tup
     shadow.unreadable += row.revision - shadow.projected
     shadow.projected, shadow.building = row.revision, 0
     shadow.revision, shadow.latest, shadow.earliest = row.revision, row.latest, row.earliest
-    yield set_thread(row, shadow)
+    yield _set_anew(row, shadow)
     return shadow, True
 
 

@@ -53,6 +53,7 @@ __all__ = [
     "THREAD_COLUMNS",
     "VIEWED",
     "ThreadRow",
+    "Unfit",
     "are_sound",
     "columns_of",
     "comment_row",
@@ -66,6 +67,15 @@ __all__ = [
     "thread_values",
     "viewed_node",
 ]
+
+
+class Unfit(Exception):  # a signal to whoever can make the rows anew, never an error that is told
+    """The rows of a thread cannot be used: they are of other rules, do not reflect the whole stream, or are damaged."""
+
+    def __init__(self, thread: str, why: str) -> None:
+        super().__init__(thread, why)
+        self.thread, self.why = thread, why
+
 
 #: What a page shows of a comment, and the checksum over it.
 VIEWED: Final = (
@@ -220,9 +230,17 @@ def comment_row(node: Node, rules: Rules) -> Row:
     )
 
 
-def node_in(row: Row) -> Node:
-    """Return the node of a row of `comments`."""
-    parent, _, id, root, post, text, flags, kids, replies, up, _, kinds, mentions, author, _, _, active, since, *_ = row
+def node_in(key: str, row: Row) -> Node:
+    """
+    Return the node of a row of `comments`, of the thread *key*.
+
+    Raises:
+        Unfit: It does not match its checksum.
+    """
+    parent, _, id, root, *said, _, _, active, since, _, _, crc = row
+    if crc32(_encode((id, parent, *said, active))) != crc:
+        raise Unfit(key, "a row does not match its checksum")
+    post, text, flags, kids, replies, up, _, kinds, mentions, author = said
     return Node(
         from_bytes(id),
         parent_from(parent),

@@ -15,7 +15,7 @@ from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, cells_of_facts
 from threadstore.model.status import Locks, effective_kinds, is_forgotten, person_cutoffs
 from threadstore.plans import NOTHING, Plan, Row, Sql
-from threadstore.readmodel.queries import Unfit, event_in, find_node, thread_row
+from threadstore.readmodel.queries import Unfit, event_in, facts_about, find_node, thread_row
 from threadstore.readmodel.rows import (
     COMMENT,
     PARENT,
@@ -73,6 +73,7 @@ _REACTED: Final = """
     SELECT kind, e.id, given FROM reactions AS r CROSS JOIN events AS e ON e.position = r.event
     WHERE r.model = ? AND r.comment = ? AND r.actor = ?"""
 _MANY: Final = 1 << 40
+_MISSING: Final = "rows are missing that are counted"
 
 Values = list[Any]
 
@@ -111,6 +112,7 @@ class TableSource(Source):
         self.rules = rules
         self.row = row
         self._known = KnownRows() if known is None else known
+        self._last: Sequence[Node] = ()  # the nodes that were read last
         self.model = 0 if row is None else row.model
         self._mark = seed(key.encode())
 
@@ -137,6 +139,11 @@ class TableSource(Source):
 
     def _nodes(self, rows: Sequence[Row]) -> Plan[list[Node]]:
         """Return the nodes of rows of the `PLACED` columns, with their words. One that was read before is not made again."""
+        nodes = yield from self._found(rows)
+        self._last = nodes
+        return nodes
+
+    def _found(self, rows: Sequence[Row]) -> Plan[list[Node]]:
         known = self._known
         nodes = [known.find(row) for row in rows]
         fresh = [row for row, node in zip(rows, nodes, strict=True) if node is None]
@@ -167,14 +174,19 @@ class TableSource(Source):
         if self.row is None:
             return (), 0
         found = yield from flat(self.row, walk) if walk.flat else live_top(self.row, walk)
+        if len(found.rows) < min(walk.limit, found.behind):
+            raise Unfit(self.key, _MISSING)
         return (yield from self._nodes(found.rows)), found.behind
 
     def children(self, parents: Sequence[str], most: int) -> Plan[Mapping[str, Sequence[Node]]]:
         """Return first replies. Complexity: O(log n) for each parent and each reply."""
         [rows] = yield [Sql(_CHILDREN, (self.model, b"".join(map(to_bytes, parents)), most))]
         found: dict[str, list[Node]] = {}
+        kids = {node.id: node.kids for node in self._last}
         for node in (yield from self._nodes(rows)):
             found.setdefault(node.parent, []).append(node)
+        if any(len(found.get(parent, ())) < min(kids.get(parent, 0), most) for parent in parents):
+            raise Unfit(self.key, _MISSING)
         return found
 
     def children_behind(self, parent: str, after: str, limit: int) -> Plan[tuple[Sequence[Node], int]]:
@@ -186,12 +198,12 @@ class TableSource(Source):
             Sql(_FRONT, (self.model, id, start)),
             find_node(self.model, parent),
         ]
-        return (yield from self._nodes(rows)), node_in(own).kids - front[0][0]
+        return (yield from self._nodes(rows)), node_in(self.key, own).kids - front[0][0]
 
     def nodes(self, ids: Collection[str]) -> Plan[Mapping[str, Node]]:
         """Return nodes. Complexity: O(log n) for each."""
         answers = yield [find_node(self.model, id) for id in ids]
-        nodes = (node_in(rows[0]) for rows in answers if rows)
+        nodes = (node_in(self.key, rows[0]) for rows in answers if rows)
         return {node.id: node for node in nodes}
 
     def ancestors(self, node: Node, limit: int | None) -> Plan[Sequence[Node]]:
@@ -210,12 +222,12 @@ class TableSource(Source):
         """Return what is withheld. Complexity: O(withheld)."""
         own, values = ("", ()) if author is None else (" AND withheld = ?2", (author,))
         [rows] = yield [Sql(_WITHHELD + own, (self.model, *values))]
-        return [node_in(row) for row in rows]
+        return [node_in(self.key, row) for row in rows]
 
     def corrections(self) -> Plan[Sequence[Node]]:
         """Return the corrections. Complexity: O(corrections)."""
         [rows] = yield [Sql(_CORRECTIONS, (self.model,))]
-        return [node_in(row) for row in rows]
+        return [node_in(self.key, row) for row in rows]
 
     def waiting(self, after: tuple[str, str] | None, limit: int) -> Plan[tuple[Sequence[Node], int]]:
         """Return what waits. Complexity: O(limit), and O(waiting) behind a cursor."""
@@ -225,7 +237,7 @@ class TableSource(Source):
                 (self.model, since, id, limit)),
             Sql(f"SELECT count(*) FROM {_WAITING} AND (since, id) > (?2, ?3)", (self.model, since, id)),
         ]  # fmt: skip
-        return [node_in(row) for row in rows], count
+        return [node_in(self.key, row) for row in rows], count
 
     # --- words ----------------------------------------------------------------------------------------------------------------
 
@@ -270,10 +282,12 @@ class TableSource(Source):
         wanted = list(ids)
         nodes = yield from self.nodes([id for id in wanted if id])
         answers = yield [Sql(_TARGET, (self.model, to_bytes(id) if id else b"")) for id in wanted]
+        if any(id and id not in nodes for id in wanted):
+            raise Unfit(self.key, _MISSING)
         posts = yield from self.facts([node.post for node in nodes.values() if node.post is not None])
         try:
             return {
-                id: cells_of_facts((*self._post_of(id, nodes, posts), *(event_in(self.key, row) for row in rows)))
+                id: cells_of_facts((*self._post_of(id, nodes, posts), *facts_about(self.key, id, rows)))
                 for id, rows in zip(wanted, answers, strict=True)
             }
         except (CorruptRecord, UpcastFailed) as error:

@@ -138,7 +138,7 @@ class Rebuilding:
             if done:
                 break
             time.sleep(pace.pause)
-        self._clear(row.model, pace)
+        self._clear(-shadow, pace)
         return True
 
     def _fold(self, builder: Builder, row: ThreadRow, pace: _Pace) -> None:
@@ -153,9 +153,8 @@ class Rebuilding:
                     time.sleep(pace.nap)
 
     def _clear(self, model: int, pace: _Pace) -> None:
-        if model:
-            while self._writer.write(partial(portion_cleared, model, pace.rows)):
-                time.sleep(pace.pause)
+        while self._writer.write(partial(portion_cleared, model, pace.rows)):
+            time.sleep(pace.pause)
 
 
 def _written(number: int, token: int, portion: Many) -> Plan[bool]:

@@ -24,6 +24,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from threading import Lock
@@ -71,6 +72,8 @@ _POLICY: Final = Policy()
 _LIMIT: Final = 10_000
 #: How often rows that cannot be used are made anew for one question.
 _TRIES: Final = 3
+#: How often where there is no other way; a process with another policy may undo it now and then.
+_MANY_TRIES: Final = 100
 
 T = TypeVar("T")
 Refusal = tuple[str, ThreadStoreError]
@@ -198,12 +201,13 @@ class ThreadStore:
             plan: Makes the plan.
             question: What is asked, if the answer may be remembered while the thread has its revision.
         """
-        for _ in range(_TRIES):
-            try:
-                return self._read(partial(self._asked, key, plan, question))
-            except Unfit as unfit:
-                if not self._rebuild(unfit.thread):
-                    break
+        with suppress(CorruptRecord):  # SQLite cannot read a page; the log knows a way around it
+            for _ in range(_TRIES):
+                try:
+                    return self._read(partial(self._asked, key, plan, question))
+                except Unfit as unfit:
+                    if not self._rebuild(unfit.thread):
+                        break
         return self._from_log(key, plan)
 
     def _asked(self, key: str, plan: Callable[[Source], Plan[T]], question: Any) -> Plan[T]:
@@ -248,11 +252,24 @@ class ThreadStore:
 
     def _list(self, make: Callable[[], Plan[T]]) -> T:
         """Return what a plan answers of many threads, having made anew the rows of those that cannot be used."""
+        mended: list[str] = []
         while True:
             try:
                 return self._read(make)
             except Unfit as unfit:
-                self._rebuild(unfit.thread, wait=True)
+                self._mend(unfit, mended)
+
+    def _mend(self, unfit: Unfit, mended: list[str]) -> None:
+        """
+        Make the rows of a thread anew, and note that.
+
+        Raises:
+            CorruptRecord: It was done so often that it cannot help.
+        """
+        if mended.count(unfit.thread) == _MANY_TRIES:
+            raise CorruptRecord(None, f"the rows of thread {unfit.thread!r} cannot be made anew: {unfit.why}")
+        mended.append(unfit.thread)
+        self._rebuild(unfit.thread, wait=True)
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -274,6 +291,7 @@ class ThreadStore:
         Complexity: that of `decide`, and of one transaction.
         """
         erases = isinstance(command, c.Erase | c.ErasePerson)
+        mended: list[str] = []
         while True:
             screened = self._screened(command)
             now = self._now()
@@ -281,7 +299,7 @@ class ThreadStore:
             try:
                 outcome = self._writer.write(make, erases=erases)
             except Unfit as unfit:
-                self._rebuild(unfit.thread, wait=True)
+                self._mend(unfit, mended)
             except _AskAgain:
                 continue
             else:
@@ -298,6 +316,7 @@ class ThreadStore:
             return _accepted
         now = self._now()
         asked: list[bool] = []
+        mended: list[str] = []
 
         def note() -> Verdict:
             asked.append(True)
@@ -308,7 +327,7 @@ class ThreadStore:
                 self._read(partial(decided, command, self.policy, now, _unminted(now), note))
                 break
             except Unfit as unfit:
-                self._rebuild(unfit.thread, wait=True)
+                self._mend(unfit, mended)
         if not asked:
             return _ask_again
         verdict = ask_hooks(command, self.policy, self.thread(command.thread))
