@@ -1,5 +1,6 @@
 """
-Packages lean one way: what decides and folds knows nothing of databases, and never looks at the clock, at chance or at the machine.
+Packages lean one way: what decides and folds knows nothing of databases, and never looks at the clock, at chance, or at the
+machine.
 
 There is no list of modules here. `PACKAGES` says what each package may know; a new module is held to the rule of its package.
 """
@@ -68,7 +69,7 @@ print(*sorted(loaded - sys.stdlib_module_names))
 
 
 def imports(source: str, module: str, modules: Collection[str] = MODULES) -> Iterator[str]:
-    """Yield the dotted name of everything that a module imports anywhere: a module where there is one, what is in it otherwise."""
+    """Yield the dotted name of every module that a module imports anywhere, or of what it imports from one that is not ours."""
     parts = module.split(".")
     package = parts if any(each.startswith(f"{module}.") for each in modules) else parts[:-1]
     for node in ast.walk(ast.parse(source)):
