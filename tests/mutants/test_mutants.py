@@ -544,28 +544,12 @@ ROWS = (
         "pass",
     ),
     Mutant(
-        "the last word below a root may be one that is hidden",
-        READ_MODEL,
-        "readmodel.projection",
-        "_LATEST",
-        " WHERE NOT flags & {HIDES}",
-        "",
-    ),
-    Mutant(
         "a person's words stay when they are erased",
         READ_MODEL,
         "readmodel.projection",
         "_folded",
         "if forgotten and not missing:",
         "if False:",
-    ),
-    Mutant(
-        "words of an erased person that come with it stay",
-        READ_MODEL,
-        "readmodel.projection",
-        "_folded",
-        "for target in (*targets, *(event.target for _, event in placed if isinstance(event, _WORDS))):",
-        "for target in targets:",
     ),
     Mutant(
         "counts of the thread are not taken over",
@@ -765,14 +749,6 @@ ROWS = (
     ),
     Mutant("corrections stand in no order", READ_MODEL, "readmodel.source", "_CORRECTIONS", "ORDER BY id", "ORDER BY id DESC"),
     # --- made anew ---
-    Mutant(
-        "what is made anew keeps erased names",
-        READ_MODEL,
-        "readmodel.rebuild",
-        "Builder._resolve",
-        "if not self._node(posted.id).flags & _ERASED:",
-        "if True:",
-    ),
     Mutant(
         "what is made anew keeps an erased person's words",
         READ_MODEL,
