@@ -150,7 +150,7 @@ def _cube_root(number: int) -> int:
     method, from above.
     """
     if number < _GUESSED:
-        root = int(round(math.pow(number, 1 / 3)))
+        root = round(math.pow(number, 1 / 3))
         while root * root * root > number:
             root -= 1
         while (root + 1) ** 3 <= number:
