@@ -250,6 +250,8 @@ def _hot_start(rank: int, now: int, after: SortKey | None) -> bytes:
     up, down = _votes(rank)
     heat_at, id = -int(after[0]), to_bytes(str(after[-1]))
     hotter = _ids_from(now, longest_age(up - down, heat_at + 1))
+    if hotter <= id:  # whoever is as hot is older still
+        return hotter
     as_hot = _ids_from(now, longest_age(up - down, heat_at)) if heat_at else bytes(16)
     return min(hotter, max(id, as_hot))
 
