@@ -451,7 +451,9 @@ class ThreadStore:
         """
         if isinstance(keys, str):
             raise TypeError("keys must be several keys, not one str")
-        wanted = list(dict.fromkeys(self.thread(key).key for key in keys))
+        wanted = list(dict.fromkeys(keys))
+        for key in wanted:
+            check_key(key, "thread", MAX_THREAD_KEY)
         found = self._list(partial(counts_in, wanted, self.policy.rules))
         return {key: found.get(key, _NO_COMMENTS) for key in wanted}
 
