@@ -404,15 +404,12 @@ def test_two_requests_under_one_id_are_told_apart_also_when_they_race(place: Pla
     assert bodies(article) == ["theirs"]
 
 
-def test_chance_that_repeats_itself_is_noticed(place: Place):
-    """Two processes that mint one id for two facts hear of it; neither fact is lost in silence."""
+def test_chance_that_repeats_itself_does_no_harm(place: Place):
+    """Two processes that draw the same numbers at the same time have two facts all the same: each id is above all before it."""
     meanwhile = Meanwhile()
     article = place.open(policy=Policy(may=meanwhile), random=lambda bits: 0).thread(THREAD)
     other = place.open(random=lambda bits: 0).thread(THREAD)
     meanwhile.happens = lambda: other.post("theirs", by=ANN)
-    with pytest.raises(ConflictingEvent):
-        article.post("ours", by=ANN)
-    assert bodies(article) == ["theirs"]
     article.post("ours", by=ANN)
     assert bodies(other) == ["theirs", "ours"]
 
@@ -525,7 +522,8 @@ def test_an_erasure_leaves_memory_at_once(way: str, place: Place):
     store.thread(THREAD).view()
     place.wall.ms += 2_000
     store.thread(THREAD).erase(comment, by=MODERATOR) if way == "decided" else store.merge([erased(1, comment)])
-    assert store.thread(THREAD).view().comments[0].concealed == "erased"
+    assert "unspeakable" not in str(store._pages._pages)
+    assert store.thread(THREAD).comment(comment).concealed == "erased"
     assert store.thread(THREAD).counts().hidden == 1
 
 
@@ -674,7 +672,8 @@ def test_a_merge_of_what_is_damaged_is_refused_by_name(later: Place):
     """A sound copy of a damaged event can not take its place, and is no reason to refuse the others."""
     store = later.open()
     store.merge([posted(1), posted(2)])
-    damage(store, 2)
+    with store.log.database.writing() as connection:
+        connection.execute("UPDATE events SET data = zeroblob(length(data)) WHERE position = 2")
     with pytest.raises(MergeRefused) as refused:
         store.merge([posted(1), posted(2), posted(3), posted(4)])
     assert [(id, type(error)) for id, error in refused.value.refused] == [(posted(2).id, CorruptRecord)]
