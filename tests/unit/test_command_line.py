@@ -11,17 +11,8 @@ import pytest
 
 import threadstore
 import threadstore.__main__
-from threadstore import Policy, frozen
 from threadstore.__main__ import main as look_after
-from threadstore.log.memory import MemoryLog
-from threadstore.log.protocol import Revision, Snapshot
-from threadstore.store import verify
-from threadstore.store.store import ThreadStore
-from threadstore.store.verify import verify_store
 from threadstore.testing import prove
-from threadstore.views.thread import fold
-
-RULES = Policy().rules
 
 
 @pytest.fixture
@@ -33,6 +24,13 @@ def file(tmp_path):
     return path
 
 
+def change(file, sql):
+    """Change a file as no store would."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(sql)
+        connection.commit()
+
+
 def test_a_sound_store_is_told_to_be_sound(file, capsys):
     """One line sums up, and the exit status is 0."""
     assert look_after(["verify", str(file)]) == 0
@@ -41,13 +39,23 @@ def test_a_sound_store_is_told_to_be_sound(file, capsys):
 
 def test_damage_is_told_with_its_place(file, capsys):
     """Each damage has a line with its kind, position and thread, and the exit status is 1."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("UPDATE events SET crc = zeroblob(length(crc)) WHERE position = 2")
-        connection.commit()
+    change(file, "UPDATE events SET crc = zeroblob(length(crc)) WHERE position = 2")
     assert look_after(["verify", str(file)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("checksum at position 2 in thread 'a': ")
     assert lines[-1].endswith("1 damage found")
+
+
+def test_rows_that_say_something_else_are_told(file, capsys):
+    """What is shown must be what the records amount to: a row that differs has a line with its thread and its comment."""
+    change(file, "UPDATE comments SET up = 7 WHERE parent = x''")
+    assert look_after(["verify", str(file)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("model in thread 'a': a row of comments is wrong: ")
+    assert lines[1].startswith("model in thread 'a': a row of comments is missing: ")
+    with threadstore.open(file) as store:
+        store.rebuild_thread("a")
+    assert look_after(["verify", str(file)]) == 0
 
 
 def test_what_can_not_be_examined_is_said(tmp_path, capsys):
@@ -58,55 +66,6 @@ def test_what_can_not_be_examined_is_said(tmp_path, capsys):
     other.write_bytes(b"this is no database, and long enough to be none" * 100)
     assert look_after(["verify", str(other)]) == 2
     assert capsys.readouterr().err.count("\n") == 2
-
-
-def test_a_snapshot_of_something_else_is_found():
-    """A snapshot must be exactly what its records amount to, and readable."""
-    store = ThreadStore(MemoryLog())
-    store.thread("a").post("first", by="u-1")
-    log, name = store.log, frozen.fingerprint(RULES)
-    with ThreadStore(log).using("a") as thread:
-        state = thread.freeze()
-    store.thread("a").post("second", by="u-1")
-    assert list(verify_store(log, Policy())) == []
-    log.store_snapshot("a", Snapshot(name, Revision(1), state))
-    assert list(verify_store(log, Policy())) == []
-    log.store_snapshot("a", Snapshot(name, Revision(2), state))
-    assert [damage.kind for damage in verify_store(log, Policy())] == ["snapshot"]
-    log.store_snapshot("a", Snapshot(name, Revision(2), b"nonsense"))
-    assert [damage.kind for damage in verify_store(log, Policy())] == ["snapshot"]
-
-
-def test_a_snapshot_in_a_file_is_looked_at(file, capsys, monkeypatch):
-    """The command looks into the snapshots that are made under the rules that hold if none are given."""
-    monkeypatch.setattr("threadstore.store.store.SNAPSHOT_FROM", 2)
-    with threadstore.open(file) as store:
-        store.thread("a").view()
-        kept = store.log.load_snapshot("a", frozen.fingerprint(RULES))
-        assert kept is not None
-    assert look_after(["verify", str(file)]) == 0
-    with threadstore.open(file) as store:
-        store.log.store_snapshot("a", Snapshot(kept.fingerprint, Revision(2), kept.state[:-1]))
-    assert look_after(["verify", str(file)]) == 1
-    assert "snapshot in thread 'a': its snapshot can not be read\n" in capsys.readouterr().out
-
-
-def test_a_thread_with_a_hole_is_told_of_once(file):
-    """A record that can not be read is the log's to tell; nothing else is concluded from what is left of its thread."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("UPDATE events SET data = x'c0' WHERE position = 2")
-        connection.commit()
-    with threadstore.open(file) as store:
-        assert {(damage.kind, damage.position) for damage in verify_store(store.log, Policy())} == {("checksum", 2)}
-
-
-def test_a_fold_that_depends_on_the_order_is_found(monkeypatch):
-    """Each thread is folded in two orders, which must make one thread."""
-    store = ThreadStore(MemoryLog())
-    first = store.thread("a").post("first", by="u-1")
-    store.thread("a").reply(first, "second", by="u-2")
-    monkeypatch.setattr(verify, "fold", lambda events, *, key: fold([*events][:1], key=key))
-    assert [(damage.kind, damage.thread) for damage in verify_store(store.log, Policy())] == [("digest", "a")]
 
 
 def as_program(module, monkeypatch, *arguments):

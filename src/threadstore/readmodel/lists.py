@@ -45,9 +45,10 @@ _WAITING: Final = (
 _UNFIT: Final = f"SELECT {_KEY} FROM threads AS t WHERE rules <> ? OR projected <> revision ORDER BY id"
 _GONE: Final = FLAGS["missing"] | FLAGS["erased"] | FLAGS["deleted"] | FLAGS["correction"]
 _NEWEST: Final = f"SELECT {COMMENT} FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id < ?2 AND "
+#: Without a limit SQLite may leave the order of a subquery out (sqlite.org/optoverview.html), so the newest would not be first.
 _SAID_BY: Final = f"""
     SELECT {_KEY}, {_ROW}, {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
-    FROM (SELECT model, id FROM authors WHERE author = ?1 AND id < ?2 ORDER BY id DESC) AS a
+    FROM (SELECT model, id FROM authors WHERE author = ?1 AND id < ?2 ORDER BY id DESC LIMIT -1) AS a
     CROSS JOIN threads AS t ON t.id = abs(a.model) AND t.model = a.model
     CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = a.model AND c.id = a.id
     WHERE """

@@ -24,7 +24,7 @@ from threadstore.model.events import (
 )
 from threadstore.model.ids import from_bytes, to_bytes
 from threadstore.model.mentions import MAX_ABOVE, Call, Use, calls, is_name, resolve
-from threadstore.model.outline import FLAGS, HIDES, MISSING, Missing, Node
+from threadstore.model.outline import EARLY, FLAGS, HIDES, MISSING, Missing, Node
 from threadstore.model.policy import Rules
 from threadstore.plans import Plan, Row, Sql, Step
 from threadstore.readmodel.part import Loaded, Part
@@ -104,7 +104,7 @@ def projected(
         appends: The statements that append the facts, if that is still to be done.
 
     Complexity: O(log n) for each fact, and O(facts about the comment) for those that have to be judged; O(n) for an erased
-    person, and for a name that comes late or goes.
+    person, and for a name or a parent that comes late or goes.
     """
     part = yield from _folded(loaded, placed, rules, part)
     texts = _Mentions(loaded, part, row.model)
@@ -256,7 +256,7 @@ class _Mentions:
     Who is addressed in the texts that changed, and whom that concerns besides.
 
     A name that is used for the first time, or no longer, by a comment that is older than some text may change whom that
-    text addresses. So such texts are looked at again.
+    text addresses, and so may a comment that comes behind its replies. So such texts are looked at again.
     """
 
     def __init__(self, loaded: Loaded, part: Part, model: int) -> None:
@@ -270,7 +270,7 @@ class _Mentions:
         """
         Resolve the mentions in new texts, and note names.
 
-        Return the id of the oldest comment whose name matters to texts that were there before; empty if there is none.
+        Return the id of the oldest comment that matters to texts that were there before; empty if there is none.
         """
         oldest = yield from self._note_names(latest)
         texts = [text for text in self._new_texts(dict(placed)) if "@" in text.body]
@@ -390,9 +390,11 @@ class _Mentions:
         oldest = yield from self._oldest_that_matters(late)
         for id, node in self._part.outline.touched.items():
             read = self._loaded.nodes[id]
-            if read is None or read.post is None or node.flags & _CORRECTION:
+            if read is None or node.post is None or node.flags & _CORRECTION:
                 continue
-            if (read.flags ^ node.flags) & _ERASED:
+            if read.post is None:  # it came behind what answers it, which has another line above it now
+                oldest = oldest if read.flags & EARLY else min(oldest or id, id)
+            elif (read.flags ^ node.flags) & _ERASED:
                 yield from self._unname(node)
                 oldest = min(oldest or id, id)
         return oldest
@@ -449,7 +451,7 @@ def _latest_of_each(found: Iterable[Use]) -> Iterator[Use]:
 
 
 def _recall(texts: _Mentions, oldest: str, rules: Rules) -> Plan[None]:
-    """Resolve anew the mentions in texts that are newer than a name that came late or went. Complexity: O(such texts)."""
+    """Resolve anew the mentions in texts that are newer than a comment that came late or went. Complexity: O(such texts)."""
     [rows] = yield [Sql(_CALLING, (texts.model, to_bytes(oldest)))]
     ids = [from_bytes(id) for (id,) in rows]
     for start in range(0, len(ids), _AGAIN):

@@ -303,9 +303,11 @@ class ThreadStore:
             except _AskAgain:
                 continue
             else:
-                return self._told(outcome)
+                return self._told(outcome, erases)
 
-    def _told(self, outcome: Outcome) -> str:
+    def _told(self, outcome: Outcome, erases: bool) -> str:
+        if erases:
+            self._pages.clear()  # they may have the words
         if outcome.new:
             self._news.spread()
         return outcome.id
@@ -416,6 +418,8 @@ class ThreadStore:
             new = self._writer.write(partial(_merged_all, of_threads, rules, arrivals), erases=erases)
         except (ConflictingEvent, CorruptRecord, Unfit):
             new = sum(self._merge_thread(key, events, refused, arrivals) for key, events in of_threads.items())
+        if erases:
+            self._pages.clear()  # they may have the words
         self._news.spread()
         return new
 
@@ -527,7 +531,7 @@ class ThreadStore:
     def _id_at(self, position: int) -> str | None:
         """Return the id of the event at this position, empty behind the end of the log, and None before its beginning."""
         check_int(position, "before", -MAX_AT)
-        if position <= 1:
+        if position < 1:
             return None
         if position > self.log.position():
             return ""
