@@ -34,7 +34,7 @@ from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnava
 from threadstore.log import _schema as schema
 from threadstore.log._checkpoints import Checkpoints
 
-__all__ = ["MEMORY", "Database", "Transaction"]
+__all__ = ["MEMORY", "Apart", "Database", "Transaction"]
 
 #: The path of a database in memory.
 MEMORY: Final = ":memory:"
@@ -74,6 +74,26 @@ class Transaction:
         return self.begun and not self.connection.in_transaction
 
 
+class Apart:
+    """
+    A connection that one reader has for itself, with temporary tables that stay from one use to the next.
+
+    It is closed with its database and for a fork, and is another one, without the tables, when it is used again (`connection`).
+    """
+
+    __slots__ = ("__weakref__", "connection", "is_lent")
+
+    def __init__(self) -> None:
+        self.connection: sqlite3.Connection | None = None
+        self.is_lent = False
+
+    def close(self) -> None:
+        """Close the connection; nobody may be using it. Takes no lock, so that garbage may be collected at any moment."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+
 class Database:
     """
     The connections to one file, which is made a store if it is empty.
@@ -108,13 +128,14 @@ class Database:
         self._returned = Condition(self._pooling)
         self._lent = 0
         self._idle: list[sqlite3.Connection] = []
+        self._apart: WeakSet[Apart] = WeakSet()
         self._closed = True
         self._is_forking = self._is_resting = False
-        self._in_memory = path == MEMORY
+        self.in_memory = path == MEMORY
         with self._writing, _Translated(self.target):
             with _forking:
                 _open.add(self)
-            if not self._in_memory and os.path.exists(path):
+            if not self.in_memory and os.path.exists(path):
                 self._inspect()
             self._writer = self._connect("mode=rwc")
             try:
@@ -130,8 +151,8 @@ class Database:
 
     def _connect(self, how: str) -> sqlite3.Connection:
         return sqlite3.connect(
-            MEMORY if self._in_memory else f"{self._uri}?{how}",
-            uri=not self._in_memory,
+            MEMORY if self.in_memory else f"{self._uri}?{how}",
+            uri=not self.in_memory,
             cached_statements=_STATEMENTS,
             timeout=self._timeout / 1_000,
             isolation_level=None,  # transactions are begun in words
@@ -165,7 +186,7 @@ class Database:
         writer.execute("DELETE FROM erasures WHERE false")  # fails if the file is read-only, which BEGIN IMMEDIATE overlooks
         self._erased = schema.last_erasure(writer)
         writer.execute("COMMIT")
-        if self._in_memory:
+        if self.in_memory:
             self.scrub_wait = None
             return
         if self._journal_mode() != "wal":
@@ -197,7 +218,7 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Give a connection for reading. Each statement sees one state; a transaction makes it one for several."""
         self.check_open()
-        if self._in_memory:
+        if self.in_memory:
             with self._writing, _Translated(self.target):
                 self.check_open()
                 yield self._writer
@@ -235,13 +256,38 @@ class Database:
             self._lent -= 1
             self._returned.notify_all()
 
+    @contextmanager
+    def apart(self, own: Apart) -> Iterator[sqlite3.Connection]:
+        """Give a reader its own connection. It is for the reader to see to it that only one thread uses it at a time."""
+        self.check_open()
+        with _Translated(self.target):
+            with self._pooling:
+                while self._is_forking:
+                    self._returned.wait()
+                self._lent += 1
+                own.is_lent = True
+                self._apart.add(own)
+            try:
+                if own.connection is None:
+                    self._check_in_place()
+                    own.connection = self._connect("mode=rw")
+                    own.connection.execute("PRAGMA temp_store = FILE")
+                yield own.connection
+            finally:
+                with self._pooling:
+                    own.is_lent = False
+                    if self._closed:
+                        own.close()
+                    self._lent -= 1
+                    self._returned.notify_all()
+
     def is_free(self) -> bool:
         """Return whether nobody writes at this moment, here or in another process, so that a writer need not wait."""
         self.check_open()
         if not self._writing.acquire(blocking=False):
             return False
         try:
-            if self._closed or self._in_memory:
+            if self._closed or self.in_memory:
                 return not self._closed
             with _Translated(self.target):
                 self._wake()
@@ -287,7 +333,7 @@ class Database:
                     self._roll_back()
                 raise
             self._scrub()
-            if not self._in_memory:
+            if not self.in_memory:
                 self._checkpoints.note()
 
     def _roll_back(self) -> None:
@@ -301,7 +347,7 @@ class Database:
 
         If that *is_urgent*, since the caller waits for that erasure, it waits a little for readers.
         """
-        if last > self._scrubbed and not self._in_memory:
+        if last > self._scrubbed and not self.in_memory:
             self._erased = last
             self.scrub_wait = _SCRUB_WAIT if is_urgent else self.scrub_wait or 0
 
@@ -350,6 +396,9 @@ class Database:
             with self._pooling:
                 self._closed = True
                 idle, self._idle = self._idle, []
+                for own in self._apart:
+                    if not own.is_lent:
+                        own.close()
             for connection in idle:
                 connection.close()
             self._checkpoints.close()
@@ -371,7 +420,7 @@ class Database:
 
     def _check_in_place(self) -> None:
         """Raise `StoreUnavailable` if the path leads to another file now, or to none: nobody would find what is written."""
-        if not self._in_memory and _identity(self._path) != self._file:
+        if not self.in_memory and _identity(self._path) != self._file:
             raise StoreUnavailable(self.target, "its file was deleted, moved or replaced while it was open; open it anew")
 
     # --- forking --------------------------------------------------------------------------------------------------------------
@@ -385,13 +434,15 @@ class Database:
             self._returned.wait()
         if self._closed:
             return
-        if self._in_memory:
+        if self.in_memory:
             return
         self._is_resting = True
         self._checkpoints.rest()
         with suppress(sqlite3.Error):
             while self._idle:
                 self._idle.pop().close()
+            for own in self._apart:
+                own.close()
             self._writer.close()
 
     def resume(self) -> None:

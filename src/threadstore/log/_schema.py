@@ -25,7 +25,7 @@ that are shown: while a thread is built anew, others are written under another n
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # a class
 from typing import Any, Final
@@ -49,6 +49,7 @@ __all__ = [
     "last_erasure",
     "seed",
     "sound_rows",
+    "temporary",
     "unfilled",
 ]
 
@@ -283,6 +284,13 @@ def create(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {definition}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def temporary(tables: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return what makes temporary tables, which stand before those of these names, and what makes their indexes."""
+    made = [f"CREATE TEMP TABLE {name} {_TABLES[name]}" for name in tables]
+    indexed = [f"CREATE INDEX temp.{name} {what}" for name, what in _INDEXES.items() if what.split()[1] in tables]
+    return [*(f"DROP TABLE IF EXISTS temp.{name}" for name in tables), *made], indexed
 
 
 def _lift(connection: sqlite3.Connection) -> None:

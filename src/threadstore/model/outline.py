@@ -465,7 +465,7 @@ class Outline:
         assert posted is not None, node.id
         pinned = FLAGS["pinned"] if is_pinned(cells, posted, self.rules) else 0
         node.flags = (today.flags & ~FLAGS["pinned"]) | pinned
-        node.post, node.text, node.since = today.post, today.text, today.since
+        node.post, node.text, node.since, node.mentions = today.post, today.text, today.since, today.mentions
 
     # --- corrections ----------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ outline are those of a thread in memory, and nothing is half done when something
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from typing import Final, Generic, TypeVar
 
@@ -133,11 +133,12 @@ class Part(State, Known):
     Args:
         loaded: What was read.
         rules: Who may do what.
+        today: Tells what holds today for a comment, if the facts are of the past; see `Outline`.
     """
 
     __slots__ = ("_is_followed", "_loaded", "noted", "outline", "places", "posted", "reacted")
 
-    def __init__(self, loaded: Loaded, rules: Rules) -> None:
+    def __init__(self, loaded: Loaded, rules: Rules, *, today: Callable[[str], Node | None] | None = None) -> None:
         super().__init__(loaded.key)
         self._loaded = loaded
         row = loaded.row
@@ -157,6 +158,7 @@ class Part(State, Known):
             nodes=_Nodes(loaded.nodes),
             place=self._place,
             children=self._children,
+            today=today,
         )
 
     def _children(self, parent: str) -> list[str]:

@@ -12,7 +12,7 @@ A record that cannot be read is left out and counted (`ThreadRow.unreadable`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from itertools import islice
@@ -32,6 +32,7 @@ from threadstore.readmodel.queries import readable, thread_row
 from threadstore.readmodel.rows import COLUMNS, COMMENT, ThreadRow, comment_row, fingerprint, mentions_of, name_key
 
 __all__ = [
+    "ADD",
     "Builder",
     "built",
     "caught_up",
@@ -42,6 +43,7 @@ __all__ = [
     "portion_cleared",
     "portions",
     "read_on",
+    "records_behind",
     "shadow_of",
     "still_claimed",
     "written",
@@ -53,7 +55,8 @@ _CATCH_UP: Final = 40
 
 _READ: Final = """
     SELECT position, revision, crc, data FROM events WHERE thread = ? AND revision > ? ORDER BY revision LIMIT ?"""
-_ADD: Final = {
+#: The statements that add a row, by table.
+ADD: Final = {
     "comments": f"INSERT INTO comments (model, {COMMENT}) VALUES (?{', ?' * len(COLUMNS)})",
     "reactions": "INSERT INTO reactions (model, comment, actor, kind, event, given) VALUES (?, ?, ?, ?, ?, ?)",
     "facts": "INSERT OR IGNORE INTO facts (model, target, position) VALUES (?, ?, ?)",
@@ -76,12 +79,13 @@ class Builder:
     Args:
         key: The thread's key.
         rules: Who may do what.
+        today: Tells what holds today for a comment, if the thread is folded as it was (`threadstore.readmodel.past`).
     """
 
-    def __init__(self, key: str, rules: Rules) -> None:
+    def __init__(self, key: str, rules: Rules, *, today: Callable[[str], Node | None] | None = None) -> None:
         self.key = key
         self.rules = rules
-        self.part = Part(Loaded.nothing(key), rules)
+        self.part = Part(Loaded.nothing(key), rules, today=today)
         #: The revision up to which the thread was folded, and how many records up to there could not be read.
         self.revision = self.unreadable = 0
         self._forgotten = False
@@ -160,6 +164,13 @@ class Builder:
 
     def rows(self, model: int) -> Iterator[tuple[str, list[Row]]]:
         """Yield the rows of each table, under a number, in the order of their keys."""
+        yield from self.viewed(model)
+        posts = self.part.posted
+        yield "authors", sorted((actor_key(posted.actor), model, to_bytes(posted.id)) for posted in posts)
+        yield "names", sorted((model, *use) for use in name_rows(self.names))
+
+    def viewed(self, model: int) -> Iterator[tuple[str, list[Row]]]:
+        """Yield the rows of the tables that views of one thread are read from."""
         part = self.part
         yield "comments", sorted((model, *comment_row(node, self.rules)) for node in self.nodes)
         yield (
@@ -178,8 +189,6 @@ class Builder:
             ),
         )
         yield "facts", sorted((model, _target(fact), part.places[fact.id]) for fact in part.noted)
-        yield "authors", sorted((actor_key(posted.actor), model, to_bytes(posted.id)) for posted in part.posted)
-        yield "names", sorted((model, *use) for use in name_rows(self.names))
 
     def thread(self, row: ThreadRow, model: int) -> ThreadRow:
         """Set in a thread's row what the rows amount to, which stand under a number."""
@@ -219,7 +228,7 @@ def built(key: str, rules: Rules) -> Plan[None]:
     for each in (model, -model):
         yield from cleared(each)
     for table, rows in builder.rows(model):
-        yield [Many(_ADD[table], rows)]
+        yield [Many(ADD[table], rows)]
     yield _set_anew(copy(row), builder.thread(row, model))
 
 
@@ -243,13 +252,23 @@ def _without_words(key: str, rows: Iterable[Row]) -> Iterator[tuple[int, int, Ev
 
 def _read_into(builder: Builder, row: ThreadRow) -> Plan[None]:
     after = builder.revision
-    while True:
-        [rows] = yield [Sql(_READ, (row.id, after, _CHUNK))]
-        if not rows:
-            return
-        for record in _without_words(builder.key, rows):
+    while (found := (yield from records_behind(builder.key, row.id, after))) is not None:
+        records, after = found
+        for record in records:
             builder.take(*record)
-        after = max((each[1] for each in rows if type(each[1]) is int), default=after + _CHUNK)
+
+
+def records_behind(key: str, number: int, after: int) -> Plan[tuple[Sequence[tuple[int, int, Event]], int] | None]:
+    """
+    Return some records behind a revision of the thread with this number, without bodies, and the revision to go on from.
+
+    None at the end of the stream.
+    """
+    [rows] = yield [Sql(_READ, (number, after, _CHUNK))]
+    if not rows:
+        return None
+    last = max((each[1] for each in rows if type(each[1]) is int), default=after + _CHUNK)
+    return list(_without_words(key, rows)), last
 
 
 def written(builder: Builder, row: ThreadRow, placed: Iterable[tuple[int, Event]]) -> Plan[None]:
@@ -258,7 +277,7 @@ def written(builder: Builder, row: ThreadRow, placed: Iterable[tuple[int, Event]
         builder.take(position, revision, event)
     yield from builder.finish(row.revision)
     for table, rows in builder.rows(row.id):
-        yield [Many(_ADD[table], rows)]
+        yield [Many(ADD[table], rows)]
     builder.thread(row, row.id)
 
 
@@ -309,7 +328,7 @@ def portions(builder: Builder, model: int, size: int) -> Iterator[Many]:
     for table, rows in builder.rows(model):
         some = iter(rows)
         while portion := list(islice(some, size)):
-            yield Many(_ADD[table], portion)
+            yield Many(ADD[table], portion)
 
 
 def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tuple[ThreadRow, bool] | None]:

@@ -35,7 +35,7 @@ from threadstore.readmodel.walks import flat, live_top
 from threadstore.views.source import Head, Said, Source, Walk
 from threadstore.views.types import Counts
 
-__all__ = ["KnownRows", "TableSource", "counts_of", "opened_source"]
+__all__ = ["TARGET", "KnownRows", "TableSource", "counts_of", "fit_row", "opened_source"]
 
 #: SQLite nests the loops in the order of the joins, and so keeps the order of the parents without sorting.
 _CHILDREN: Final = f"""
@@ -66,7 +66,8 @@ _WAITING: Final = "comments INDEXED BY comments_by_since WHERE model = ?1 AND si
 _CORRECTIONS: Final = f"SELECT {COMMENT} FROM comments WHERE model = ? AND parent = x'00' ORDER BY id"
 _TEXTS: Final = """
     SELECT position, revision, crc, data FROM json_each(?) AS wanted CROSS JOIN events ON position = wanted.value"""
-_TARGET: Final = """
+#: The facts about a target.
+TARGET: Final = """
     SELECT e.position, revision, crc, data FROM facts AS f CROSS JOIN events AS e ON e.position = f.position
     WHERE f.model = ? AND f.target = ?"""
 _REACTED: Final = """
@@ -90,10 +91,20 @@ def opened_source(key: str, rules: Rules, known: KnownRows | None = None) -> Pla
     Raises:
         Unfit: Its rows cannot be used.
     """
+    return TableSource(key, rules, (yield from fit_row(key, rules)), known)
+
+
+def fit_row(key: str, rules: Rules) -> Plan[ThreadRow | None]:
+    """
+    Return the row of a thread, to be read; None if it has no events.
+
+    Raises:
+        Unfit: Its rows cannot be used.
+    """
     row = yield from thread_row(key)
     if row is not None and not row.fits(fingerprint(rules)):
         raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
-    return TableSource(key, rules, row, known)
+    return row
 
 
 class TableSource(Source):
@@ -279,9 +290,13 @@ class TableSource(Source):
 
     def cells(self, ids: Collection[str]) -> Plan[Mapping[str, Cells]]:
         """Return cells. Complexity: O(facts about each)."""
+        return (yield from self.cells_from(TARGET, self.model, ids))
+
+    def cells_from(self, facts: str, model: int, ids: Collection[str]) -> Plan[Mapping[str, Cells]]:
+        """Return the cells that the posts and some facts make: those that a query such as `TARGET` finds under a number."""
         wanted = list(ids)
         nodes = yield from self.nodes([id for id in wanted if id])
-        answers = yield [Sql(_TARGET, (self.model, to_bytes(id) if id else b"")) for id in wanted]
+        answers = yield [Sql(facts, (model, to_bytes(id) if id else b"")) for id in wanted]
         if any(id and id not in nodes for id in wanted):
             raise Unfit(self.key, _MISSING)
         posts = yield from self.facts([node.post for node in nodes.values() if node.post is not None])

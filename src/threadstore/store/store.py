@@ -234,6 +234,10 @@ class ThreadStore:
         """Make the rows of a thread anew; return False where somebody else writes, for whom a reader does not wait."""
         return self._rebuilding.rebuild(key, self.log.revision(key), wait=wait)
 
+    def mended(self, key: str) -> bool:
+        """Make the rows of a thread anew that cannot be used; return False where somebody else writes at this moment."""
+        return self._rebuild(key)
+
     def _from_log(self, key: str, plan: Callable[[Source], Plan[T]]) -> T:
         """Return what a plan answers of a thread that is folded from the log. Complexity: O(n)."""
         thread, revision, unreadable = self.fold(key)
