@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that *arguments* (by default those of the process) ask for, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m threadstore", description="Look after a store.")
     commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="check every record, thread and snapshot of a store; repair nothing")
+    verify = commands.add_parser("verify", help="check every record, thread and row of a store; repair nothing")
     verify.add_argument("file", help="the SQLite file of the store")
     given = parser.parse_args(arguments)
     try:
