@@ -4,7 +4,8 @@ Kill writing processes, and look what is left: ``python child_crash.py '{"folder
 
 The ways: "moment", a writer is killed after a random time, and the next one goes on with the same file; "statement", it
 is killed before or after the n-th SQL statement; "step", before, amid or after the n-th write, truncation, sync or
-deletion of a file; "beside", at a step, too, while another process has the store open and goes on with it.
+deletion of a file; "beside", at a step, too, while another process has the store open and goes on with it; "lifted",
+before or after a statement, while it opens a file of an older schema.
 
 This process imports the library once and opens no store itself: writers and examiners are forked from it, which takes
 milliseconds where starting Python takes a second. It prints ``{"done": n, "of": m}`` as it goes on, and in the end the
@@ -20,11 +21,13 @@ import random
 import re
 import select
 import signal
+import sqlite3
 import sys
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,7 +36,6 @@ from child_disk import Disk, Fault
 from child_writer import MODERATOR, QUIET, SCENARIO, Job, write
 
 import threadstore
-from threadstore import Policy, frozen
 from threadstore.errors import Rejected
 from threadstore.log.protocol import Record
 from threadstore.model import commands as c
@@ -51,8 +53,6 @@ from threadstore.model.events import (
 from threadstore.store.store import ThreadStore
 from threadstore.views.thread import fold
 
-#: What stores with the default policy keep.
-FROZEN = frozen.fingerprint(Policy().rules)
 _TOKEN = re.compile(rb"<[0-9a-f]{16}>")
 _commands = msgspec.json.Decoder(c.AnyCommand)
 #: No writer and no examiner takes longer than so many seconds.
@@ -115,12 +115,11 @@ def _hear(pipe: int, pid: int, patience: float) -> tuple[bytes, bool]:
 
 
 class Batch(NamedTuple):
-    """What a log was given at once; *positions* is None as long as it has not answered."""
+    """What one transaction appends; *positions* is None as long as it is not known to be committed."""
 
     operation: int
-    thread: str
     events: list[Event]
-    erasures: list[Erasure]
+    erasures: list[tuple[str, Erasure]]
     positions: list[int] | None
 
 
@@ -150,6 +149,8 @@ class Ledger:
         self.batches: list[Batch] = []
         self.operations: dict[int, Operation] = {}
         self.steps = 0
+        self.is_older = False
+        """Whether it was of an older schema, so that rows are made when a thread is first used."""
 
     def hear(self, said: bytes) -> None:
         """Take in what a writer said in its life."""
@@ -160,10 +161,13 @@ class Ledger:
                 case "try", [kind, request, moment]:
                     self.operations[number] = Operation(kind, request, None, None)
                     self.moment = moment
-                case "batch", [thread, events, erasures]:
+                    if kind == "merge":  # what is stored of it may have lost its words before
+                        self._offer([decode(bytes.fromhex(event)) for event in request])
+                case "batch", [events, erasures]:
                     decoded = [decode(bytes.fromhex(event)) for event in events]
-                    self.offered.update({event.id: event for event in decoded if event.id not in self.offered})
-                    self.batches.append(Batch(number, thread, decoded, [Erasure(*erasure) for erasure in erasures], None))
+                    self._offer(decoded)
+                    erased = [(thread, Erasure(*what)) for thread, *what in erasures]
+                    self.batches.append(Batch(number, decoded, erased, None))
                 case "at", [positions]:
                     self.batches[-1] = batch = self.batches[-1]._replace(positions=positions)
                     self.promised.update({event.id: place for event, place in zip(batch.events, positions, strict=True)})
@@ -172,6 +176,9 @@ class Ledger:
                     self._acknowledge(number)
                 case "steps", []:
                     self.steps = number
+
+    def _offer(self, events: Iterable[Event]) -> None:
+        self.offered.update({event.id: event for event in events if event.id not in self.offered})
 
     def _acknowledge(self, number: int) -> None:
         answered = [batch for batch in self.batches if batch.operation == number]
@@ -289,7 +296,7 @@ class Look:
         self.figures["events acknowledged"] += sum(len(batch.events) for batch in ledger.batches if batch.positions)
 
     def at_batches(self, store: ThreadStore) -> None:
-        """What was given to the log at once is there together, in its order, or not at all."""
+        """What one transaction appended is there together, in its order, or not at all."""
         at = {record.event.id: record.position for record in self.records}
         seen = {record.event.id for record in self.ledger.found.values()}
         for batch in self.ledger.batches:
@@ -305,18 +312,25 @@ class Look:
                 self.figures["batches stored whose answer was lost"] += 1
 
     def at_threads(self, store: ThreadStore) -> None:
-        """What the store says of each thread, snapshots and all, is what a replay of the export says."""
+        """What the store shows of each thread is what a fold of its events shows, from rows that are of all of them."""
+        made = store.rebuild()
+        self.expect(made == 0 or self.ledger.is_older, "the rows of a thread are not of all its events")
         threads: dict[str, list[Event]] = {}
         for event in store.export():
             threads.setdefault(event.thread, []).append(event)
+        self.expect(list(store.threads()) == list(threads), "the threads are others, or in another order")
         for key, events in threads.items():
             replay, kept = fold(events), store.thread(key)
-            self.figures["snapshots"] += int(store.log.load_snapshot(key, FROZEN) is not None)
+            self.figures["threads compared"] += 1
             self.expect(kept.digest() == replay.digest(), f"the digest of {key} is not that of a replay")
             seen = {"reader": MODERATOR, "reveal": "all", "limit": 100, "rows": 300}
             self.expect(kept.counts() == replay.counts(), f"the counts of {key} are not those of a replay")
-            mine, theirs = kept.view(**seen), replay.view(**seen)
-            self.expect(mine.comments == theirs.comments, f"the view of {key} is not that of a replay")
+            for order in ("oldest", "top", "active"):
+                mine, theirs = kept.view(order=order, **seen), replay.view(order=order, **seen)
+                self.expect(mine.comments == theirs.comments, f"the view of {key} by {order} is not that of a replay")
+            mine, theirs = kept.flat(limit=100, order="newest"), replay.flat(limit=100, order="newest")
+            self.expect(mine.comments == theirs.comments, f"the list of {key} is not that of a replay")
+            self.expect(kept.queue().items == replay.queue().items, f"the queue of {key} is not that of a replay")
 
     # --- repeating ------------------------------------------------------------------------------------------------------------
 
@@ -333,8 +347,13 @@ class Look:
             self._repeat_answered(store, operation)
         for batch in self.ledger.batches:
             if batch.positions is not None:
-                again = store.log.append(batch.thread, batch.events, erasures=batch.erasures)
-                self.expect((list(again.positions), again.new) == (batch.positions, 0), f"a batch repeated gave {again}")
+                at = dict(zip((event.id for event in batch.events), batch.positions, strict=True))
+                for key in {event.thread for event in batch.events}:
+                    events = [event for event in batch.events if event.thread == key]
+                    erasures = [erasure for thread, erasure in batch.erasures if thread == key]
+                    again = store.log.append(key, events, erasures=erasures)
+                    expected = [at[event.id] for event in events], 0
+                    self.expect((list(again.positions), again.new) == expected, f"a batch repeated gave {again}")
         self.expect(store.log.position() == length, "what was acknowledged was stored again when it was repeated")
         self.records = list(store.log.read_all())
         damage = list(store.verify())
@@ -386,8 +405,8 @@ class Killer:
 
     def run(self) -> dict[str, Any]:
         """Kill as often as was asked for, or until a promise is found broken."""
-        killing = {"moment": self._kill_at_moments, "beside": self._kill_beside}.get(self.way, self._kill_at_steps)
-        for _ in killing():
+        ways = {"moment": self._kill_at_moments, "beside": self._kill_beside, "lifted": self._kill_lifting}
+        for _ in ways.get(self.way, self._kill_at_steps)():
             self.figures["kills"] += 1
             if self.figures["kills"] % 10 == 0:
                 tell({"done": self.figures["kills"], "of": self.kills})
@@ -459,7 +478,16 @@ class Killer:
             self._examine(job, ledger)
             yield
 
-    def _at_each_step(self, jobs: list[Job], before: tuple[str, ...]) -> Iterator[tuple[Job, Ledger]]:
+    def _kill_lifting(self) -> Iterator[None]:
+        """Kill at every step of opening a file of an older schema, which brings it up to date."""
+        jobs = [Job("", self.seed, 0, "normal", _NEVER, steps, ()) for steps in ("statements", "disk")]
+        for job, ledger in self._at_each_step(jobs, (*_BEFORE, "erase", "post"), older=True):
+            self._live(job, ledger)
+            yield
+
+    def _at_each_step(
+        self, jobs: list[Job], before: tuple[str, ...], *, older: bool = False
+    ) -> Iterator[tuple[Job, Ledger]]:
         """
         Yield each of the *jobs* with a fault for each way to die at each of its steps, and what is known of its file.
 
@@ -467,7 +495,7 @@ class Killer:
         """
         faulty: list[Job] = []
         for job in jobs:
-            dry, ledger = self._prepared(job, before)
+            dry, ledger = self._prepared(job, before, older=older)
             self._live(dry, ledger)
             for at in range(1, min(ledger.steps, self.upto) + 1):
                 hows = ("kill before", "kill after", "kill amid") if job.steps == "disk" else ("kill before", "kill after")
@@ -475,17 +503,49 @@ class Killer:
         self.figures["boundaries"] = len(faulty)
         self.kills = min(self.kills, len(faulty))
         for job in self.rng.sample(faulty, self.kills):
-            yield self._prepared(job, before)
+            yield self._prepared(job, before, older=older)
 
-    def _prepared(self, job: Job, before: tuple[str, ...]) -> tuple[Job, Ledger]:
+    def _prepared(self, job: Job, before: tuple[str, ...], *, older: bool = False) -> tuple[Job, Ledger]:
         path, ledger = self._new_file()
         if before:
             self._live(Job(str(path), self.seed, kinds=before), ledger)
+        if older:
+            ledger.is_older = True
+            run_forked(lambda pipe: make_older(path))  # this process never opens a file of a store itself
         return job._replace(path=str(path)), ledger
 
 
+_OLDER = """
+    DROP TRIGGER events_stay;
+    ALTER TABLE threads RENAME TO newer_threads;
+    ALTER TABLE events RENAME TO newer_events;
+    CREATE TABLE threads (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL) STRICT;
+    CREATE TABLE events (
+        position INTEGER PRIMARY KEY AUTOINCREMENT, thread INTEGER NOT NULL REFERENCES threads (id), revision INTEGER NOT NULL,
+        id BLOB NOT NULL UNIQUE, head BLOB NOT NULL, crc BLOB NOT NULL, data BLOB NOT NULL, UNIQUE (thread, revision)) STRICT;
+    INSERT INTO threads SELECT id, key, revision FROM newer_threads;
+    INSERT INTO events SELECT position, thread, revision, id, x'', crc, data FROM newer_events;
+    DROP TABLE newer_events;
+    DROP TABLE newer_threads;
+    DROP TABLE comments;
+    DROP TABLE reactions;
+    DROP TABLE facts;
+    DROP TABLE authors;
+    DROP TABLE names;
+    CREATE TABLE snapshots (thread TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT;
+    INSERT INTO snapshots VALUES ('t', x'00');
+    PRAGMA user_version = 2;
+"""
+
+
+def make_older(path: Path) -> None:
+    """Make of a store what the release before would have made of its events."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA secure_delete = ON;" + _OLDER)
+
+
 #: What was written before, and what the writer does that is killed beside a survivor.
-_BEFORE = ("post", "reply", "moderate", "merge", "read")
+_BEFORE = ("post", "reply", "moderate", "merge", "rebuild")
 _BESIDE = ("erase", "post", "erase_person", "merge", "edit")
 _NEVER = Fault(1 << 60, "kill before")
 

@@ -22,9 +22,10 @@ from typing import Any
 import threadstore
 from threadstore import Actor, ThreadStore
 from threadstore.errors import ThreadStoreError
-from threadstore.log.protocol import Append, Revision, Snapshot, Summary
+from threadstore.model.commands import Post
 from threadstore.model.events import CommentPosted, TextQuote
 from threadstore.model.ids import make_id
+from threadstore.views.queue import queue_page
 
 ANN = Actor("u-ann", "Ann Lee")
 SOME = make_id(1_700_000_000_000, 0, 1)
@@ -77,37 +78,27 @@ def calls(store: ThreadStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "ThreadStore.by_person": lambda: store.by_person("u-ann"),
         "ThreadStore.counts": lambda: store.counts(["t"]),
         "ThreadStore.erase_person": lambda: store.erase_person("u-ann", by=ANN),
-        "ThreadStore.execute": lambda: store.execute(threadstore.commands.Post(thread="t", by=ANN, body="b")),
+        "ThreadStore.execute": lambda: store.execute(Post(thread="t", by=ANN, body="b")),
         "ThreadStore.export": lambda: list(store.export()),
         "ThreadStore.export_person": lambda: store.export_person("u-ann"),
         "ThreadStore.latest": store.latest,
         "ThreadStore.merge": lambda: store.merge([event]),
-        "ThreadStore.ask": lambda: store.ask("t", "counts", {}, lambda thread: thread.counts()),
+        "ThreadStore.ask": lambda: store.ask("t", queue_page),
+        "ThreadStore.fold": lambda: store.fold("t"),
         "ThreadStore.overview": store.overview,
         "ThreadStore.queue": store.queue,
         "ThreadStore.subscribe": lambda: list(store.subscribe()),
         "ThreadStore.threads": lambda: list(store.threads()),
-        "ThreadStore.using": lambda: store.using("t").__enter__(),
+        "ThreadStore.rebuild": store.rebuild,
+        "ThreadStore.rebuild_thread": lambda: store.rebuild_thread("t"),
         "ThreadStore.verify": lambda: list(store.verify()),
         "EventLog.append": lambda: store.log.append("t", [event]),
-        "EventLog.append_all": lambda: store.log.append_all([Append("t", [event]), Append("u", [])]),
-        "EventLog.summaries": lambda: store.log.summaries(["t"], ""),
-        "EventLog.store_summary": lambda: store.log.store_summary("t", Summary("", Revision(1), "", b"")),
-        "EventLog.acts_of": lambda: list(store.log.acts_of("ann")),
-        "EventLog.fetch": lambda: list(store.log.fetch("t", [1])),
-        "EventLog.heads": lambda: list(store.log.heads("t")),
-        "EventLog.recent": store.log.recent,
-        "EventLog.waiting": lambda: store.log.waiting(""),
         "EventLog.find": lambda: store.log.find(SOME),
         "EventLog.position": store.log.position,
         "EventLog.read": lambda: list(store.log.read("t")),
         "EventLog.read_all": lambda: list(store.log.read_all()),
         "EventLog.redact": lambda: store.log.redact("t", []),
         "EventLog.revision": lambda: store.log.revision("t"),
-        "EventLog.load_snapshot": lambda: store.log.load_snapshot("t", ""),
-        "EventLog.store_snapshot": lambda: store.log.store_snapshot("t", Snapshot("", Revision(1), b"")),
-        "EventLog.fronts": lambda: store.log.fronts("t"),
-        "EventLog.store_front": lambda: store.log.store_front("t", Snapshot("", Revision(1), b"")),
         "EventLog.threads": lambda: list(store.log.threads()),
         "EventLog.verify": lambda: list(store.log.verify()),
     }
@@ -143,20 +134,20 @@ PARENT, CHILD = 0, 1
 
 
 def used(folder: Path, target: str) -> dict[str, Any]:
-    """The child uses the parent's store in every way, while threads of the parent were using it."""
+    """The child uses the parent's store in every way, while threads of the parent held whatever lock they may hold then."""
     store = threadstore.open(target)
     say(store, "before")
     taken, release = Event(), Event()
 
     def hold() -> None:
-        with store.using("t"):
+        with store._writer._lock, store._pages._lock, store._news._condition:
             taken.set()
             release.wait(WAIT)
 
     holder = Thread(target=hold)
     follower = Thread(target=lambda: list(store.subscribe(timeout=0.3)))
-    holder.start()
     follower.start()
+    holder.start()
     taken.wait(WAIT)
     reading, writing = os.pipe()
     child = os.fork()

@@ -214,13 +214,18 @@ class Racer(Thread):
         method = self.random.choice(["view", "view", "view", "flat", "queue", "replies"])
         arguments: dict[str, Any] = {"limit": self.random.randrange(1, 20)}
         if method in ("view", "flat"):
-            arguments |= {"order": self.random.choice(ORDERS), "now": _now()}
+            arguments |= {"order": self.random.choice(ORDERS)}
+            if arguments["order"] == "hot":
+                arguments |= {"now": _now()}
         if method != "queue":
             arguments |= {"reader": self.random.choice([None, self.actor.id, [self.moderator.id, MODERATOR]])}
         if method == "replies":
             arguments["comment"] = self._any(key)
         for _ in range(2):  # a page, and the next
+            least = thread.revision
             page = getattr(thread, method)(**_real(arguments))
+            if page.revision < least:
+                self.notes.faults.append(f"revision {page.revision} of {key!r} was shown when it had {least}")
             self.notes.reads.append((key, page.revision, method, arguments, digest_of(page)))
             self._notice(key, page)
             if page.next is None:
@@ -237,11 +242,12 @@ class Racer(Thread):
         self.seen[key] = revision
 
     def state(self, key: str) -> None:
-        """Note the digest of a small thread, or of a large one while it is small."""
+        """Note the digest of a small thread, or of a large one while it is small; now and then make its rows anew."""
+        if self.random.random() < 0.3:
+            self.store.rebuild_thread(key)
         if self.seen[key] < 2_000:
-            with self.store.using(key) as thread:
-                self.notes.states.append((key, thread.revision, thread.digest()))
-            self._has_seen(key, self.notes.states[-1][1])
+            thread, revision, _ = self.store.fold(key)
+            self.notes.states.append((key, revision, thread.digest()))
 
 
 class Follower(Thread):

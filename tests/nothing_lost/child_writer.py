@@ -5,9 +5,9 @@ What it says, one JSON array a line:
 
 - ``["try", n, kind, request, moment]``: it begins its n-th operation; the request is a command or the events of a
   merge.
-- ``["batch", n, thread, events, erasures]``: the log is about to append; the events in the codec's bytes, as
-  hexadecimal digits.
-- ``["at", n, positions]``: the log has answered.
+- ``["batch", n, events, erasures]``: it is about to commit what it has written to the log; the events in the codec's
+  bytes, as hexadecimal digits.
+- ``["at", n, positions]``: it was committed.
 - ``["done", n, answer]``: the caller has its answer. What was done is acknowledged, and must never be lost.
 - ``["refused", n, why]``: the rules forbade it.
 - ``["failed", n, error]``: the store could not do it; it is tried again.
@@ -30,7 +30,7 @@ from child_disk import Disk, Fault, die
 
 from threadstore.errors import Rejected
 from threadstore.log._connections import Database
-from threadstore.log.protocol import Appended
+from threadstore.log._schema import unfilled
 from threadstore.log.sqlite import DURABILITY, SqliteLog
 from threadstore.model import commands as c
 from threadstore.model.codec import encode
@@ -45,8 +45,8 @@ from threadstore.model.events import (
     TextQuote,
 )
 from threadstore.model.ids import NIL, HybridClock, make_id, time_of
+from threadstore.store import rebuilding
 from threadstore.store.store import ThreadStore
-from threadstore.testing.places import keep_frozen
 
 EPOCH = 1_700_000_000_000
 MODERATOR = Actor("mod", "Mo Derator", "moderator")
@@ -101,35 +101,62 @@ class Statements:
         return result
 
 
+class Told:
+    """Notes what a transaction appends to the log, and says so before and after it is committed."""
+
+    def __init__(self) -> None:
+        self.say: Say = lambda *words: None
+        self.operation = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._events: list[str] = []
+        self._positions: list[int] = []
+        self._erasures: list[Sequence[str | None]] = []
+
+    def note(self, sql: str, values: Sequence[Any]) -> None:
+        """Take note of a statement that was executed."""
+        if sql.startswith("INSERT INTO events") and values:
+            self._positions.append(values[0])
+            self._events.append(unfilled(values[-1]).hex())
+        elif "INSERT INTO erasures" in sql:
+            self._erasures.append(values[:4])
+        elif sql == "ROLLBACK":
+            self._clear()
+
+    def committing(self, commit: Callable[[], Any]) -> Any:
+        """Commit, and say what that stores."""
+        events, positions, erasures = self._events, self._positions, self._erasures
+        if events:
+            self.say("batch", self.operation, events, erasures)
+        result = commit()
+        self._clear()
+        if events:
+            self.say("at", self.operation, positions)
+        return result
+
+
 class Counted(sqlite3.Connection):
     """A connection each of whose statements is counted; many rows are as many statements."""
 
     statements = Statements()
+    told = Told()
 
     def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-        return self.statements.run(lambda: super(Counted, self).execute(sql, *parameters))
+        def run() -> sqlite3.Cursor:
+            return self.statements.run(lambda: super(Counted, self).execute(sql, *parameters))
+
+        if sql == "COMMIT":
+            return self.told.committing(run)
+        cursor = run()
+        self.told.note(sql, parameters[0] if parameters else ())
+        return cursor
 
     def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
         cursor = self.cursor()
         for row in rows:
             cursor = self.execute(sql, row)
         return cursor
-
-
-class Telling(SqliteLog):
-    """A log that says what it is about to append, and where it went."""
-
-    say: Say
-    operation = 0
-    latest = NIL
-
-    def append(self, thread: str, events: Sequence[Event], **options: Any) -> Appended:
-        erasures = [list(erasure) for erasure in options.get("erasures", ())]
-        self.latest = max(self.latest, *(event.id for event in events))
-        self.say("batch", self.operation, thread, [encode(event).hex() for event in events], erasures)
-        appended = super().append(thread, events, **options)
-        self.say("at", self.operation, list(appended.positions))
-        return appended
 
 
 class Writer:
@@ -150,10 +177,11 @@ class Writer:
 
     def _open(self) -> ThreadStore:
         database = Database(self.job.path, synchronous=DURABILITY[self.job.durability], timeout=10_000, factory=Counted)
-        self.log = Telling(database)
-        self.log.say = self.say
-        cache_bytes = self.rng.choice([0, 0, 1 << 26])
-        return ThreadStore(self.log, cache_bytes=cache_bytes, now=self._now, random=self.rng.getrandbits)
+        self.told = Counted.told = Told()
+        self.told.say = self.say
+        self.latest = NIL
+        self.log = SqliteLog(database)
+        return ThreadStore(self.log, now=self._now, random=self.rng.getrandbits)
 
     def _now(self) -> int:
         self.moment += self.rng.randrange(3)
@@ -169,7 +197,7 @@ class Writer:
     def _learn(self, event: Event) -> None:
         self.known.append(event)
         self.moment = max(self.moment, time_of(event.id))
-        self.log.latest = max(self.log.latest, event.id)
+        self.latest = max(self.latest, event.id)
         comments = self.comments[event.thread]
         if isinstance(event, CommentPosted):
             comments.append(event)
@@ -197,7 +225,7 @@ class Writer:
             yield self.rng.choices(list(LIKELY), list(LIKELY.values()))[0]
 
     def _id(self) -> str:
-        return self.clock.mint(after=self.log.latest)
+        return self.clock.mint(after=self.latest)
 
     def _text(self) -> str:
         """Return a text that occurs nowhere else, some of them long enough for pages of their own."""
@@ -206,7 +234,7 @@ class Writer:
 
     def _begin(self, kind: str, request: Any) -> None:
         self.number += 1
-        self.log.operation = self.number
+        self.told.operation = self.number
         self.say("try", self.number, kind, request, self.moment)
 
     def _execute(self, command: c.Command) -> None:
@@ -306,7 +334,7 @@ class Writer:
         for key in self.rng.sample((*THREADS, QUIET), 2):
             for number in range(self.rng.choice([2, 5, 30])):
                 id = self._id()
-                self.log.latest = id
+                self.latest = id
                 by = self.rng.choice(READERS)
                 if number % 3 == 2:
                     events.append(ReactionGiven(id=id, thread=key, actor=by, comment=events[-1].id, kind="support"))
@@ -314,7 +342,7 @@ class Writer:
                     events.append(CommentPosted(id=id, thread=key, actor=by, parent=None, body=self._text()))
             if key != QUIET and self.rng.random() < 0.5:
                 posted = next(event for event in reversed(events) if isinstance(event, CommentPosted))
-                id = self.log.latest = self._id()
+                id = self.latest = self._id()
                 events.append(CommentErased(id=id, thread=posted.thread, actor=MODERATOR, comment=posted.id))
         self._merge(events)
 
@@ -325,15 +353,20 @@ class Writer:
         self._merge([orphan])
 
     def _do_read(self) -> None:
-        """Read, and keep snapshots."""
+        """Read."""
         for key in (*THREADS, QUIET):
             self._tried(lambda key=key: self.store.thread(key).view(reader=MODERATOR))
-            self._tried(lambda key=key: keep_frozen(self.store.log, key))
+
+    def _do_rebuild(self) -> None:
+        """Make the rows of threads anew, of one at once and of the others in portions."""
+        for large, key in zip((1 << 60, 1, 1), (QUIET, *THREADS), strict=True):
+            rebuilding.LARGE, rebuilding._ROWS, rebuilding._PAUSE, rebuilding._NAP = large, 5, 0.0, 0.0
+            self._tried(lambda key=key: self.store.rebuild_thread(key))
 
     def _do_reopen(self) -> None:
         self.close()
         self.store = self._tried(self._open)
-        self.log.latest = max([event.id for event in self._tried(lambda: list(self.store.export()))], default=NIL)
+        self.latest = max([event.id for event in self._tried(lambda: list(self.store.export()))], default=NIL)
 
 
 LIKELY = {
@@ -351,6 +384,7 @@ LIKELY = {
     "merge": 6,
     "orphan": 2,
     "read": 5,
+    "rebuild": 2,
     "reopen": 2,
 }
 #: One of each, some of them twice: what every boundary is tried in.
@@ -360,7 +394,7 @@ SCENARIO = (
     "edit",
     "react",
     "moderate",
-    "read",
+    "rebuild",
     "merge",
     "erase",
     "read",
@@ -373,6 +407,7 @@ SCENARIO = (
     "merge",
     "erase_person",
     "post",
+    "rebuild",
     "read",
 )
 

@@ -8,6 +8,7 @@ tables of docs/guarantees.md. ``SOAK_SCALE`` makes the long form so many times l
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -21,7 +22,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
+
+from threadstore import Actor, Event, StoredThread, Thread, ThreadStore, fold
+from threadstore.model.ranking import ORDERS
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "src" / "threadstore"
@@ -95,6 +100,40 @@ def swift(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
+def _pages(thread: Thread | StoredThread, **policy: Any) -> dict[str, Any]:
+    """Return what a thread shows, from all sides; revisions aside, which only a log knows."""
+    seen = {"reader": Actor("m", "", "moderator"), "reveal": "all", **policy}
+    pages = {
+        "view": thread.view(limit=500, rows=500, **seen),
+        "for readers": thread.view(limit=500, replies=2, rows=500, pinned=True, reader="u-1", **policy),
+        **{order: thread.view(order=order, limit=500, now=1, **policy) for order in ORDERS},
+        "flat": thread.flat(limit=500, order="newest", **seen),
+        "queue": thread.queue(limit=500, **policy),
+    }
+    shown: dict[str, Any] = {name: msgspec.structs.replace(page, revision=0) for name, page in pages.items()}
+    return shown | {"counts": thread.counts(**policy), "corrections": thread.corrections(reader="u-1", **policy)}
+
+
+@pytest.fixture
+def check_whole() -> Callable[[ThreadStore], None]:
+    """Return a function that fails unless a store is sound, and each of its threads shows what a fold of its events shows."""
+
+    def check(store: ThreadStore) -> None:
+        damage = list(store.verify())
+        assert damage == [], damage[:3]
+        threads: dict[str, list[Event]] = {}
+        for event in store.export():
+            threads.setdefault(event.thread, []).append(event)
+        assert list(store.threads()) == list(threads)
+        for key, events in threads.items():
+            expected = _pages(fold(events, key=key), policy=store.policy)
+            found = _pages(store.thread(key))
+            assert {name: page for name, page in found.items() if page != expected[name]} == {}, key
+        assert store.rebuild() == 0, "rows were not those of the whole thread"
+
+    return check
+
+
 @pytest.fixture
 def found_by(scale: Scale) -> Callable[..., dict[str, Any]]:
     """
@@ -127,16 +166,50 @@ def found_by(scale: Scale) -> Callable[..., dict[str, Any]]:
     return run
 
 
-@pytest.fixture
-def without(tmp_path: Path) -> Callable[[str, str, str], Path]:
-    """Return a function that makes a copy of the package in which one thing is changed, and returns its folder."""
+def changed(source: str, where: str, old: str, new: str) -> str:
+    """
+    Return a module's *source* in which *old*, which stands once in the class or function called *where*, is *new*.
 
-    def change(path: str, old: str, new: str) -> Path:
+    Without *where* it stands once in the module.
+    """
+    lines = source.splitlines(keepends=True)
+    start, end = _lines_of(ast.parse(source), where.split(".")) if where else (0, len(lines))
+    part = "".join(lines[start:end])
+    assert part.count(old) == 1, f"{where or 'the module'} says {old!r} {part.count(old)} times: name what says it now"
+    return "".join(lines[:start]) + part.replace(old, new) + "".join(lines[end:])
+
+
+def _lines_of(tree: ast.AST, names: list[str]) -> tuple[int, int]:
+    """Return where the class or function with these names stands, one in another."""
+    start = end = 0
+    for name in names:
+        found = [each for each in ast.iter_child_nodes(tree) if getattr(each, "name", None) == name]
+        assert len(found) == 1, f"there are {len(found)} of the name {name!r}"
+        [tree] = found
+        start, end = tree.lineno - 1, tree.end_lineno or 0  # type: ignore[attr-defined]
+    return start, end
+
+
+def changed_in(package: Path, place: str, old: str, new: str) -> None:
+    """Change one thing in a copy of the package; *place* is a path in it, or that with a class or function: ``path::A.b``."""
+    path, _, where = place.partition("::")
+    source = (package / path).read_text(encoding="utf-8")
+    (package / path).write_text(changed(source, where, old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def without(tmp_path: Path) -> Callable[..., Path]:
+    """
+    Return a function that makes a copy of the package in which one thing is changed, or several, and returns its folder.
+
+    The arguments are a place as for `changed_in`, what stands there, and what is to stand there; for more changes, again.
+    """
+
+    def change(*changes: str) -> Path:
         package = tmp_path / "mutated" / "threadstore"
         shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-        source = (package / path).read_text(encoding="utf-8")
-        assert source.count(old) == 1, f"{path} has changed: name the lines that say it now"
-        (package / path).write_text(source.replace(old, new), encoding="utf-8")
+        for place, old, new in zip(changes[::3], changes[1::3], changes[2::3], strict=True):
+            changed_in(package, place, old, new)
         return package
 
     return change
@@ -146,17 +219,17 @@ def without(tmp_path: Path) -> Callable[[str, str, str], Path]:
 def passes(tmp_path: Path) -> Callable[[str, Path], bool]:
     """
     Return a function that runs the short form of a test of this folder against a copy of the package, and says whether
-    it passes.
+    it passes; tests that wait for what does not come give up early.
     """
 
     def run(test: str, package: Path) -> bool:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTEST_", "THREADSTORE_"))
         }
-        environment |= {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1", "WAIT": "3", "PATIENCE": "2"}
         options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "--basetemp", str(tmp_path / "tests")]
         command = [sys.executable, "-m", "pytest", *options, str(HERE / test)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode in (0, 1), done.stdout + done.stderr
         return done.returncode == 0
 

@@ -122,7 +122,7 @@ def forking():
 
 def test_no_connection_is_open_while_a_process_forks(log, tmp_path):
     """All are closed before, so that SQLite has no state that a child could inherit; and opened when they are needed again."""
-    former = log._database._writer
+    former = log.database._writer
     with forking():
         assert sorted(path.name for path in tmp_path.iterdir()) == ["x.db"]
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
@@ -130,7 +130,7 @@ def test_no_connection_is_open_while_a_process_forks(log, tmp_path):
     assert [record.position for record in log.read_all()] == [1]
     assert log.append("t", [posted(2)]).positions == (2,)
     settings = ("synchronous", "secure_delete", "temp_store", "journal_mode")
-    assert [log._database._writer.execute(f"PRAGMA {name}").fetchone()[0] for name in settings] == [1, 1, 2, "wal"]
+    assert [log.database._writer.execute(f"PRAGMA {name}").fetchone()[0] for name in settings] == [1, 1, 2, "wal"]
 
 
 def test_a_fork_waits_for_those_who_use_a_connection(log):
@@ -143,7 +143,7 @@ def test_a_fork_waits_for_those_who_use_a_connection(log):
             release.wait(PATIENCE)
 
     forker = Thread(target=fork)
-    with log._database.reading() as connection:
+    with log.database.reading() as connection:
         forker.start()
         assert not forked.wait(0.05)
         late = Thread(target=lambda: read.append(log.position()))
@@ -171,16 +171,26 @@ def test_a_log_that_is_closed_forks_as_well(log):
 
 def test_closing_right_after_a_fork(log):
     """A log that has not been used since the fork is closed like any other, also when an erasure is still to be seen through."""
-    with log._database.reading() as reader:
+    with log.database.reading() as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM events").fetchone()
         log.redact("t", [Erasure(comment=posted(1).id)])
         reader.execute("COMMIT")
-    assert log._database.scrub_wait is not None
+    assert log.database.scrub_wait is not None
     with forking():
         pass
     log.close()
-    assert log._database.scrub_wait is None
+    assert log.database.scrub_wait is None
+
+
+def test_a_log_that_was_closed_after_a_fork_forks_again(log):
+    """A log that was not used between a fork and its closing has no part in the next fork."""
+    for _ in range(2):
+        with forking():
+            pass
+        log.close()
+    with forking():
+        pass
 
 
 def test_a_file_that_went_while_the_process_forked(log, tmp_path):
@@ -207,16 +217,19 @@ def test_a_child_begins_with_nothing_open(log, by_python):
             other.resume()
 
 
-def test_a_store_in_memory_is_let_go_of_by_its_own_process(monkeypatch):
-    """A child that closes its copy of a store in memory asks for no lock; the parent's stays open."""
-    with threadstore.open(":memory:") as store:
-        store.thread("t").post("first", by="u-ann")
-        monkeypatch.setattr(os, "getpid", lambda: -1)
-        store.log._lock.acquire()
-        for call in (store.thread("t").counts, store.log.position):
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_a_store_is_let_go_of_without_a_lock(kind, tmp_path, monkeypatch):
+    """A child that uses or closes its copy of a store asks for no lock, which a thread may hold that it does not have."""
+    store = threadstore.open(":memory:" if kind == "memory" else tmp_path / "x.db", durability="off")
+    store.thread("t").post("first", by="u-ann")
+    database = store.log.database
+    with monkeypatch.context() as patch, store._writer._lock, store._pages._lock, store._news._condition, database._writing:
+        patch.setattr(os, "getpid", lambda: -1)
+        for call in (store.thread("t").counts, store.log.position, lambda: store.thread("t").post("no", by="u-ann")):
             with pytest.raises(StoreUnavailable, match="before the process forked"):
                 call()
         store.close()
-        store.log._lock.release()
-        monkeypatch.undo()
-        assert store.log.position() == 1
+        store.close()
+    database._closed = False  # which a child says of its own copy alone
+    assert store.log.position() == 1
+    store.close()

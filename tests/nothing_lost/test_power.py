@@ -60,47 +60,32 @@ def test_the_loss_of_power_takes_only_what_may_be_taken(scale: Any, found_by: Fo
 
 
 class Mutant(NamedTuple):
-    """What is wrong, where, how, and what finds it."""
+    """What is wrong, with the changes that make it so, and what finds it."""
 
     says: str
-    path: str
-    old: str
-    new: str
+    changes: tuple[str, ...]
     what: dict[str, Any]
 
 
 MUTANTS = (
     Mutant(
         "full durability is normal",
-        "log/sqlite.py",
-        '"full": "FULL"',
-        '"full": "NORMAL"',
+        ("log/sqlite.py", '"full": "FULL"', '"full": "NORMAL"'),
         {"way": "lost", "losses": 300},
     ),
     Mutant(
         "normal durability is none",
-        "log/sqlite.py",
-        '"normal": "NORMAL"',
-        '"normal": "OFF"',
+        ("log/sqlite.py", '"normal": "NORMAL"', '"normal": "OFF"'),
         {"way": "lost", "losses": 300, "durability": "normal"},
     ),
     Mutant(
-        "a batch is no transaction",
-        "log/_connections.py",
-        """\
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._check_in_place()
-                yield self._writer
-                self._writer.execute("COMMIT")
-""",
-        "                yield self._writer\n",
+        "rows are brought up to an event in a transaction of their own",
+        ("store/plans.py::_append", "    latest = row", '    yield [Sql("COMMIT", ()), Sql("BEGIN", ())]\n    latest = row'),
         {"way": "cut", "step": 97},
     ),
     Mutant(
         "the WAL is not cut when the file is opened",
-        "log/_connections.py",
-        "        self.scrub_wait: int | None = 0\n",
-        "        self.scrub_wait: int | None = None\n",
+        ("log/_connections.py::Database.__init__", "self.scrub_wait: int | None = 0", "self.scrub_wait: int | None = None"),
         {"way": "lost", "losses": 300},
     ),
 )
@@ -109,6 +94,6 @@ MUTANTS = (
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.says)
 def test_a_missing_guard_is_noticed(found_by: FoundBy, without: Callable[..., Path], swift: Path, mutant: Mutant):
     """Without the guard, a promise is found broken."""
-    package = without(mutant.path, mutant.old, mutant.new)
+    package = without(*mutant.changes)
     found = found_by("child_power.py", package, folder=str(swift), seed=7, **mutant.what)
     assert found["complaints"] != [], f"nothing is found wrong though {mutant.says}"

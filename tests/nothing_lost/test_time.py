@@ -18,7 +18,7 @@ import pytest
 import threadstore
 from threadstore import SUPPORT, Actor, Policy, StoredThread, TextQuote, ThreadStore, fold
 from threadstore.errors import ClockSkew, MergeRefused
-from threadstore.log.memory import MemoryLog
+from threadstore.log.sqlite import SqliteLog
 from threadstore.model.ids import MAX_MILLIS, time_of
 from threadstore.views.types import CorrectionView
 
@@ -42,7 +42,7 @@ class Wall:
 
 def opened(wall: Wall, path: Path | None = None, *, random: Callable[[int], int] | None = None, **policy: int) -> ThreadStore:
     """Return a store on this clock: in memory, or on a file that others may have open, too."""
-    log = MemoryLog() if path is None else threadstore.open(path, durability="off").log
+    log = SqliteLog.open(":memory:" if path is None else path, durability="off")
     return ThreadStore(log, policy=Policy(**policy), now=wall, random=random or Random(0).getrandbits)
 
 

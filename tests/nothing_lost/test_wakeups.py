@@ -14,18 +14,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, Queue
-from threading import Event, Thread
+from threading import Thread
 
 import pytest
 
 import threadstore
 from threadstore import Actor, ThreadStore
 from threadstore.errors import StoreClosed
-from threadstore.log.memory import MemoryLog
 from threadstore.log.protocol import Position
+from threadstore.log.sqlite import SqliteLog
 from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id
-from threadstore.store import store as store_module
+from threadstore.store import subscriptions
 
 ANN, MODERATOR = Actor("u-ann", "Ann Lee"), Actor("u-mod", "Mo", "moderator")
 #: Longer than any test: a subscriber that sleeps for so long was not woken.
@@ -38,7 +38,7 @@ PATIENCE = float(os.environ.get("PATIENCE", "20"))
 @pytest.fixture
 def hardly_looking(monkeypatch):
     """Let subscribers look by themselves so seldom that only a wake-up helps."""
-    monkeypatch.setattr(store_module, "_POLL_SECONDS", HARDLY_EVER)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", HARDLY_EVER)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -135,35 +135,27 @@ def test_no_wake_up_is_lost_in_many(store, hardly_looking, scale):
     scale.figure("comments answered", 2 * rounds)
 
 
-class Looked(MemoryLog):
+class Looked(SqliteLog):
     """A log in which, once, somebody writes between a subscriber's last look and its sleep."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.write: Callable[[], object] | None = None
-        self.writer: Thread | None = None
-        self.has_written = Event()
-
-    def append(self, *arguments, **options):
-        appended = super().append(*arguments, **options)
-        self.has_written.set()
-        return appended
+    write: Callable[[], object] | None = None
+    writer: Thread | None = None
 
     def position(self) -> Position:
         seen = super().position()
         if self.write is not None:
             write, self.write = self.write, None
-            self.has_written.clear()
             self.writer = Thread(target=write)
             self.writer.start()
-            self.has_written.wait(PATIENCE)
-            self.writer.join(0.05)  # it may also be held up until the subscriber sleeps
+            while super().position() == seen:
+                pass  # it is stored; telling of it may be held up until the subscriber sleeps
+            self.writer.join(0.05)
         return seen
 
 
 def test_a_write_between_looking_and_sleeping_wakes(hardly_looking):
     """The moment in which eventsourcing's subscriber missed its notification: it has looked, and does not sleep yet."""
-    log = Looked()
+    log = Looked.open(":memory:")
     store = ThreadStore(log)
     store.thread("t").post("first", by=ANN)
     log.write = lambda: store.thread("t").post("second", by=ANN)
@@ -201,7 +193,7 @@ with threadstore.open(sys.argv[1], durability="off") as store:
 
 def test_what_other_processes_write_is_found_by_looking(tmp_path, monkeypatch):
     """Nobody wakes a subscriber for comments of another process, or of another store on the file: it finds them, in order."""
-    monkeypatch.setattr(store_module, "_POLL_SECONDS", OFTEN)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", OFTEN)
     path = tmp_path / "comments.db"
     count = 50
     with threadstore.open(path, durability="off") as store, threadstore.open(path, durability="off") as other:
@@ -217,8 +209,8 @@ def test_what_other_processes_write_is_found_by_looking(tmp_path, monkeypatch):
 
 def test_the_truth_does_not_depend_on_the_hint(tmp_path, monkeypatch):
     """With every wake-up lost, a subscriber still gets everything, only later."""
-    monkeypatch.setattr(store_module, "_POLL_SECONDS", OFTEN)
-    monkeypatch.setattr(ThreadStore, "_spread_news", lambda self: None)
+    monkeypatch.setattr(subscriptions, "_POLL_SECONDS", OFTEN)
+    monkeypatch.setattr(subscriptions.News, "spread", lambda self: None)
     with threadstore.open(":memory:") as store:
         subscriber = Subscriber(store)
         for number in range(1, 20):
@@ -229,8 +221,8 @@ def test_the_truth_does_not_depend_on_the_hint(tmp_path, monkeypatch):
 
 def test_these_tests_know_a_lost_wake_up(hardly_looking, monkeypatch):
     """With every wake-up lost and nobody looking, comments cease to come: what the tests above see are wake-ups."""
-    monkeypatch.setattr(ThreadStore, "_spread_news", lambda self: None)
-    store = ThreadStore(MemoryLog())
+    monkeypatch.setattr(subscriptions.News, "spread", lambda self: None)
+    store = threadstore.open(":memory:")
     subscriber = Subscriber(store)
     for number in range(1, 1_000):  # as long as it happens to look, since it does not sleep yet
         store.thread("t").post(f"{number}", by=ANN)

@@ -28,7 +28,7 @@ from pathlib import Path
 from threading import Condition, Lock
 from types import TracebackType
 from typing import Final
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnavailable, ThreadStoreError
 from threadstore.log import _schema as schema
@@ -43,6 +43,8 @@ _STATEMENTS: Final = 512
 #: How long an erasure waits for readers to leave the WAL, in milliseconds, before it is left to the next write.
 _SCRUB_WAIT: Final = 200
 _PATIENCE: Final = 100
+#: How often a fork looks whether somebody who was interrupted has dropped a connection, in seconds.
+_LOOK: Final = 0.05
 _OLDEST: Final = (3, 37, 0)  # the first with STRICT tables
 
 _WRITING: Final = (
@@ -74,6 +76,19 @@ class Transaction:
         return self.begun and not self.connection.in_transaction
 
 
+class _Lease:
+    """
+    A connection for reading that is in use.
+
+    Whoever is interrupted before it gives it back drops it, so what is in use is known by weak references.
+    """
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self) -> None:
+        self.connection: sqlite3.Connection | None = None
+
+
 class Apart:
     """
     A connection that one reader has for itself, with temporary tables that stay from one use to the next.
@@ -81,11 +96,16 @@ class Apart:
     It is closed with its database and for a fork, and is another one, without the tables, when it is used again (`connection`).
     """
 
-    __slots__ = ("__weakref__", "connection", "is_lent")
+    __slots__ = ("__weakref__", "connection", "lease")
 
     def __init__(self) -> None:
         self.connection: sqlite3.Connection | None = None
-        self.is_lent = False
+        self.lease: ref[_Lease] | None = None
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether somebody is using it."""
+        return self.lease is not None and self.lease() is not None
 
     def close(self) -> None:
         """Close the connection; nobody may be using it. Takes no lock, so that garbage may be collected at any moment."""
@@ -126,11 +146,11 @@ class Database:
         self._writing = Lock()
         self._pooling = Lock()
         self._returned = Condition(self._pooling)
-        self._lent = 0
+        self._lent: WeakSet[_Lease] = WeakSet()
         self._idle: list[sqlite3.Connection] = []
         self._apart: WeakSet[Apart] = WeakSet()
         self._closed = True
-        self._is_forking = self._is_resting = False
+        self._is_forking = self._is_resting = self._is_hurried = False
         self.in_memory = path == MEMORY
         with self._writing, _Translated(self.target):
             with _forking:
@@ -224,36 +244,35 @@ class Database:
                 yield self._writer
             return
         with _Translated(self.target):
-            connection = self._take()
+            lease = _Lease()
             try:
-                yield connection
+                yield self._take(lease)
             finally:
-                self._give(connection)
+                self._give(lease)
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self, lease: _Lease) -> sqlite3.Connection:
         with self._pooling:
             while self._is_forking:
                 self._returned.wait()
-            self._lent += 1
+            self._lent.add(lease)
             if self._idle:
-                return self._idle.pop()
-        try:
-            self._check_in_place()
-            connection = self._connect("mode=rw")
-            connection.execute("PRAGMA query_only = ON")
-        except BaseException:
-            self._give(None)
-            raise
+                lease.connection = self._idle.pop()
+                return lease.connection
+        self._check_in_place()
+        connection = self._connect("mode=rw")
+        connection.execute("PRAGMA query_only = ON")
+        lease.connection = connection
         return connection
 
-    def _give(self, connection: sqlite3.Connection | None) -> None:
+    def _give(self, lease: _Lease) -> None:
         with self._pooling:
+            connection, lease.connection = lease.connection, None
             if connection is not None:
                 if self._closed or connection.in_transaction or len(self._idle) >= _MAX_IDLE:
                     connection.close()
                 else:
                     self._idle.append(connection)
-            self._lent -= 1
+            self._lent.discard(lease)
             self._returned.notify_all()
 
     @contextmanager
@@ -261,13 +280,14 @@ class Database:
         """Give a reader its own connection. It is for the reader to see to it that only one thread uses it at a time."""
         self.check_open()
         with _Translated(self.target):
-            with self._pooling:
-                while self._is_forking:
-                    self._returned.wait()
-                self._lent += 1
-                own.is_lent = True
-                self._apart.add(own)
+            lease = _Lease()
             try:
+                with self._pooling:
+                    while self._is_forking:
+                        self._returned.wait()
+                    self._lent.add(lease)
+                    own.lease = ref(lease)
+                    self._apart.add(own)
                 if own.connection is None:
                     self._check_in_place()
                     own.connection = self._connect("mode=rw")
@@ -275,33 +295,29 @@ class Database:
                 yield own.connection
             finally:
                 with self._pooling:
-                    own.is_lent = False
+                    own.lease = None
                     if self._closed:
                         own.close()
-                    self._lent -= 1
+                    self._lent.discard(lease)
                     self._returned.notify_all()
 
     def is_free(self) -> bool:
         """Return whether nobody writes at this moment, here or in another process, so that a writer need not wait."""
         self.check_open()
-        if not self._writing.acquire(blocking=False):
-            return False
-        try:
-            if self._closed or self.in_memory:
-                return not self._closed
-            with _Translated(self.target):
-                self._wake()
-                self._writer.execute("PRAGMA busy_timeout = 0")
-                try:
-                    self._writer.execute("BEGIN IMMEDIATE")
-                    self._writer.execute("ROLLBACK")
-                except sqlite3.Error:
-                    return False
-                finally:
-                    self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
-            return True
-        finally:
-            self._writing.release()
+        if self.in_memory or self._writing.locked():
+            return not self._writing.locked()
+        with self.reading() as connection:
+            connection.execute("PRAGMA query_only = OFF")
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                return False
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {self._timeout}")
+                connection.execute("PRAGMA query_only = ON")
+        return True
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -316,6 +332,7 @@ class Database:
         with self._writing, _Translated(self.target):
             self.check_open()
             self._wake()
+            self._settle()
             transaction = Transaction(self._writer)
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
@@ -335,6 +352,14 @@ class Database:
             self._scrub()
             if not self.in_memory:
                 self._checkpoints.note()
+
+    def _settle(self) -> None:
+        """End what somebody had begun who was interrupted while it was to be undone."""
+        if self._writer.in_transaction:
+            self._roll_back()
+        if self._is_hurried:
+            self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
+            self._is_hurried = False
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:
@@ -356,11 +381,12 @@ class Database:
         if self.scrub_wait is None:
             return
         wait, self.scrub_wait = self.scrub_wait, 0
+        self._is_hurried = True
         self._writer.execute(f"PRAGMA busy_timeout = {wait}")
         try:
             busy, _, _ = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
-            self._writer.execute(f"PRAGMA busy_timeout = {self._timeout}")
+            self._settle()
         if not busy:
             self.scrub_wait, self._scrubbed = None, self._erased
 
@@ -386,13 +412,15 @@ class Database:
     # --- closing --------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close all connections; one that is lent is closed when it is given back. After a fork only the opener closes any."""
-        if self._process != os.getpid():
+        """
+        Close all connections; one that is lent is closed when it is given back. After a fork only the opener closes any.
+
+        If it was interrupted, closing again ends it.
+        """
+        if self.is_inherited:
             self._closed = True
             return
         with self._writing:
-            if self._closed:
-                return
             with self._pooling:
                 self._closed = True
                 idle, self._idle = self._idle, []
@@ -402,20 +430,26 @@ class Database:
             for connection in idle:
                 connection.close()
             self._checkpoints.close()
-            with _Translated(self.target):
+            with _Translated(self.target), suppress(sqlite3.ProgrammingError):  # closed already
                 try:
                     if self.scrub_wait is not None:
                         self._wake()
+                        self._settle()
                         self.scrub_wait = _SCRUB_WAIT
                     self._scrub()
                 finally:
                     self._writer.close()
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this process was forked from the one that opened it: a lock may be held by a thread that is not here."""
+        return self._process != os.getpid()
+
     def check_open(self) -> None:
         """Raise `StoreClosed` after `close`, and `StoreUnavailable` after a fork."""
         if self._closed:
             raise StoreClosed(self.target)
-        if self._process != os.getpid():
+        if self.is_inherited:
             raise StoreUnavailable(self.target, "it was opened before the process forked; open it anew in each process")
 
     def _check_in_place(self) -> None:
@@ -431,7 +465,7 @@ class Database:
         self._pooling.acquire()
         self._is_forking = True
         while self._lent:
-            self._returned.wait()
+            self._returned.wait(_LOOK)
         if self._closed:
             return
         if self.in_memory:
@@ -448,7 +482,7 @@ class Database:
     def resume(self) -> None:
         """Let connections be used again, after `rest`."""
         self._is_forking = False
-        if self._is_resting and not self._closed:  # one that was closed after an earlier fork has not rested for this one
+        if self._is_resting and not self._closed:  # what was closed since an earlier fork has not rested for this one
             self._checkpoints.resume()
         self._returned.notify_all()
         self._pooling.release()

@@ -48,6 +48,8 @@ class FinishedPages:
             while self._pages and (len(self._pages) > MOST_PAGES or self._comments > MOST_COMMENTS):
                 _, (_, dropped, _) = self._pages.popitem(last=False)
                 self._comments -= dropped
+            if not self._pages:  # somebody who was interrupted may have left it too high
+                self._comments = 0
 
     def clear(self) -> None:
         """Forget all of them."""

@@ -166,9 +166,10 @@ class ThreadStore:
     def close(self) -> None:
         """Free all resources; every write that returned is kept. Closing again does nothing."""
         self.log.close()
-        self._pages.clear()
-        self._rows.clear()
-        self._news.spread()
+        if not self.log.database.is_inherited:
+            self._pages.clear()
+            self._rows.clear()
+            self._news.spread()
 
     def now(self) -> int:
         """Return the store's wall clock, in Unix milliseconds."""

@@ -98,6 +98,7 @@ class Writer:
             StoreError: The database failed; nothing of the plan was stored, unless it failed while it said so.
             Exception: What the plan raised; nothing of it was stored.
         """
+        self._database.check_open()  # in a forked child the leader may be a thread that is not here
         job = _Job(make, erases)
         self._waiting.append(job)
         try:
@@ -136,7 +137,7 @@ class Writer:
         batch = _Batch()
         jobs = [job for job in list(self._waiting) if not (job.withdrawn or job.done)]
         for job in jobs:
-            job.batch = batch
+            job.batch, job.error = batch, None
         self._shared, begun = len(jobs), time.perf_counter()
         try:
             self._commit(jobs, batch)
@@ -172,8 +173,8 @@ class Writer:
                 else:
                     for job in jobs:
                         self._run(connection, job)
-                if any(job.erases and job.error is None for job in jobs):
-                    self._database.note_erasure(last_erasure(connection), is_urgent=True)
+                is_urgent = any(job.erases and job.error is None for job in jobs)
+                self._database.note_erasure(last_erasure(connection), is_urgent=is_urgent)
             batch.done = True
         except Exception as error:  # noqa: BLE001  # each of them is told
             for job in jobs:
