@@ -619,14 +619,6 @@ ROWS = (
         "max(id for id in ids if id < below)",
     ),
     Mutant(
-        "a name is known before it is used",
-        READ_MODEL,
-        "readmodel.projection",
-        "_Mentions._resolved",
-        "if first < below:",
-        "if True:",
-    ),
-    Mutant(
         "whoever spoke last later on is meant",
         READ_MODEL,
         "readmodel.projection",
