@@ -194,20 +194,18 @@ def test_ratios_and_verdicts_are_read_from_rows():
 
 
 def test_each_target_is_read_from_a_row(results):
-    """No target asks for a row that no workload gives, under the name that it has."""
+    """No target asks for a row that no workload gives; so few comments have no following page, and CRDTs may not be there."""
     grown = [msgspec.structs.replace(row, size=size) for row in results.rows for size in (1_000, 5_000)]
     unread = [target.what for target in TARGETS if target.read(grown, 5_000) is None]
-    assert [what for what in unread if not what.startswith("merge of two replicas")] == []
+    assert set(unread) <= {"following page, worst order", "merge of two replicas, with a page"}
 
 
 def test_the_report_opens_with_milliseconds(results):
     """The first table has each page and post at each size, ours and in brackets what it takes by hand."""
     lines = list(report.first(results))
-    assert len(lines) == len(report.FIRST) + 3
+    assert len(lines) == len(report.FIRST) - 1 + 3  # so few comments have no following page
     assert lines[0] == "| ms (by hand) | 60 comments |"
-    assert all(re.fullmatch(r"\| [^|]+ \| [\d.e+-]+ \([\d.e+-]+\) \|", line) or "following" in line for line in lines[2:-1]), (
-        lines
-    )
+    assert all(re.fullmatch(r"\| [^|]+ \| [\d.e+-]+ \([\d.e+-]+\) \|", line) for line in lines[2:-1]), lines
 
 
 @pytest.mark.parametrize(

@@ -344,15 +344,22 @@ class _Mentions:
                 if first < below:
                     key = actor_key(actor)
                     spoken = last if last < below else (yield from self._last_use(name, key, below))
-                    uses.setdefault(name, []).append(Use(actor, key, from_bytes(spoken)))
+                    if spoken is not None:
+                        uses.setdefault(name, []).append(Use(actor, key, from_bytes(spoken)))
         merged = {name: list(_latest_of_each(found)) for name, found in uses.items()}
         above: list[int] = []
         if any(len(found) > 1 for found in merged.values()):
             above = yield from self._authors_above(text.node)
         return mentions_of(resolve(several, merged, lambda: above))
 
-    def _last_use(self, name: str, author: int, below: bytes) -> Plan[bytes]:
-        """Return the last comment below a text in which an author used a name. Complexity: O(their comments in the thread)."""
+    def _last_use(self, name: str, author: int, below: bytes) -> Plan[bytes | None]:
+        """
+        Return the last comment below a text in which an author used a name.
+
+        None where the only ones were erased together with what is written now, and the name is not taken out of the rows yet.
+
+        Complexity: O(their comments in the thread).
+        """
         [rows] = yield [Sql(_SPOKEN, (author, self.model))]
         spoken = [event for _, _, event in readable(self._loaded.key, rows)] + list(self._part.posted)
         ids = [
@@ -360,7 +367,7 @@ class _Mentions:
             for event in spoken
             if event.actor is not None and actor_key(event.actor) == author and event.actor.name == name
         ]
-        return max(id for id in ids if id < below)
+        return max((id for id in ids if id < below), default=None)
 
     def _authors_above(self, node: Node) -> Plan[list[int]]:
         """Return the keys of the authors above a comment, the parent's first: of nodes in this part, then of rows."""
@@ -379,8 +386,12 @@ class _Mentions:
     def _note_names(self, latest: str) -> Plan[str]:
         """Note which names are used and which no longer; return the oldest comment that matters to older texts."""
         late: list[CommentPosted] = []
+        above: list[str] = []
         for posted in self._part.posted:
             actor = posted.actor
+            read = self._loaded.nodes[posted.id]
+            if actor is not None and read is not None and read.is_place:  # those below it have another above them now
+                above.append(posted.id)
             if actor is None or not is_name(actor.name) or self._is_erased(posted.id):
                 continue
             key = self.model, len(actor.name), name_key(actor.name), actor.id
@@ -388,6 +399,7 @@ class _Mentions:
             if posted.id < latest:
                 late.append(posted)
         oldest = yield from self._oldest_that_matters(late)
+        oldest = min(filter(None, (oldest, *above)), default="")
         for id, node in self._part.outline.touched.items():
             read = self._loaded.nodes[id]
             if read is None or node.post is None or node.flags & _CORRECTION:
