@@ -493,6 +493,9 @@ class Outline:
             if child.live:
                 self._gain(void)
         void.active = max(void.active, node.active)
+        if node.id in self.quiet:
+            self.quiet.remove(node.id)
+            self.quiet.add(NIL)
         self.tally.live -= node.live
         node.kids, node.replies, node.active = 0, 0, ""
 
