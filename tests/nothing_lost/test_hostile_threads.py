@@ -37,7 +37,9 @@ from threadstore import (
     UnknownEvent,
     fold,
 )
+from threadstore.decide.decide import decide
 from threadstore.model.codec import encode
+from threadstore.model.commands import Post
 from threadstore.model.events import MAX_CANCELS, redact
 from threadstore.model.ids import MAX_MILLIS, NIL, id_for, make_id, time_of
 from threadstore.model.index import Index
@@ -535,7 +537,7 @@ def test_a_fold_of_the_far_future():
             page = thread.view(order=order, limit=1, after=page.next)
         assert ids == {first, last}
     with pytest.raises(ValueError, match="10889"):
-        threadstore.decide(threadstore.commands.Post(thread=THREAD, by=ANN, body="x"), thread, now=EPOCH)
+        decide(Post(thread=THREAD, by=ANN, body="x"), thread, now=EPOCH)
 
 
 def test_parents_that_can_not_be():
@@ -703,9 +705,7 @@ def test_crowds_of_threads(scale):
 
 def costs(policy: Policy, posts: int, by: Actor | None) -> int:
     """Return how many comments are looked at to decide one more post by somebody who has posted so often."""
-    from threadstore.decide.decide import decide
     from threadstore.decide.questions import Question
-    from threadstore.model.commands import Post
 
     thread = fold([posted(n, f"b{n}", by=by, held=True) for n in range(1, posts + 1)])
     looked = Counter()

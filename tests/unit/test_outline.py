@@ -81,6 +81,7 @@ class Followed(State):
 
     def _changed(self, event: Event, before: Event | None) -> None:
         self.answers.append(self.outline.take(event, before))
+        self.outline.settle()
 
 
 def outlined(*facts: Event) -> Outline:
@@ -421,6 +422,7 @@ def past(today: Outline, *facts: Event) -> Outline:
     outline = Outline(state, RULES, tally=Tally(), place=lambda fact: fact.id, today=today_of, **all_of(Records()))
     for fact in facts:
         outline.take(fact, None)
+    outline.settle()
     return outline
 
 
@@ -499,6 +501,7 @@ def test_little_has_to_be_read():
             )
             try:
                 follows_it = outline.take(fact, None)
+                outline.settle()
             except Missing as missing:
                 partial.read.add((missing.what, missing.key))
             else:

@@ -106,6 +106,7 @@ class Builder:
         self.unreadable += revision - self.revision
         self.revision = revision
         outline = self.part.outline
+        outline.settle()
         if self._forgotten:
             for node in list(outline.nodes.values()):
                 if node is not None:
