@@ -7,7 +7,16 @@ from random import Random
 import msgspec
 import pytest
 
-from threadstore.model.events import Actor, CommentPosted, CorrectionSuggested, Event, PersonErased, UnknownEvent, actor_key, redact
+from threadstore.model.events import (
+    Actor,
+    CommentPosted,
+    CorrectionSuggested,
+    Event,
+    PersonErased,
+    UnknownEvent,
+    actor_key,
+    redact,
+)
 from threadstore.model.ids import NIL, invert
 from threadstore.model.index import Index, sort_key
 from threadstore.model.outline import CORRECTIONS, FLAGS, TOP, Node, Tally, flags_in
@@ -387,7 +396,12 @@ def test_above():
 def test_who_posted():
     """An actor's comments are told in order, the anonymous ones together."""
     index = indexed(posted(3), posted(1), posted(2, by=None), posted(4, by=BOB, to=1), posted(5, by=None), suggested(6))
-    assert [list(map(number_of, index.posts_by(actor_key(actor)))) for actor in (ANN, BOB, CYD, None)] == [[1, 3], [4], [], [2, 5]]
+    assert [list(map(number_of, index.posts_by(actor_key(actor)))) for actor in (ANN, BOB, CYD, None)] == [
+        [1, 3],
+        [4],
+        [],
+        [2, 5],
+    ]
 
 
 def test_what_an_actor_reacted_with():

@@ -394,7 +394,9 @@ def test_the_plain_reading_finds_the_same(steps: list[tuple[int, Actor | None]],
             uses[n] = actor
         body = bodies[i % len(bodies)] + " @a @b @a b @ab"
         for comment in (n, 10):
-            assert list(names.find(body, comment=id_of(comment), above=lambda: keys_of(above))) == plainly(uses, body, comment, above)
+            assert list(names.find(body, comment=id_of(comment), above=lambda: keys_of(above))) == plainly(
+                uses, body, comment, above
+            )
 
 
 @given(uses=st.dictionaries(comments, actors, min_size=2), body=bodies, seed=st.integers())

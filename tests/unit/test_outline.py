@@ -236,9 +236,7 @@ def test_void_parents():
         pytest.param([posted(2, to=9), posted(3, to=1)], (2, 2, 3), Tally(total=2, live=1), id="beside others"),
     ],
 )
-def test_replies_to_what_turns_out_to_be_a_correction(
-    replies: list[Event], void: tuple[int, int, int], tally: Tally
-):
+def test_replies_to_what_turns_out_to_be_a_correction(replies: list[Event], void: tuple[int, int, int], tally: Tally):
     """They move under the place with the nil id, with all that is below them, as if the correction had come first."""
     late, first = outlined(*replies, suggested(1)), outlined(suggested(1), *replies)
     nil = late.nodes[NIL]
