@@ -46,23 +46,23 @@ class Mutant(NamedTuple):
 FOLD = (
     # --- registers and keys ---
     Mutant(
-        "once keeps the largest id", "tier 2", "model.registers", "_smallest", "event.id < standing.id", "event.id > standing.id"
+        "once keeps the largest id", "tier 2", "model.registers", "_smallest", "event.id < kept.id", "event.id > kept.id"
     ),
     Mutant(
         "latest keeps the smallest id",
         "tier 1",
         "model.registers",
         "_largest",
-        "event.id > standing.id",
-        "event.id < standing.id",
+        "event.id > kept.id",
+        "event.id < kept.id",
     ),
     Mutant(
         "whoever comes last wins",
         "tier 1",
         "model.registers",
         "join",
-        "(standing == event or not _WINS[shape](event, standing))",
-        "standing == event",
+        "(kept == event or not _WINS[shape](event, kept))",
+        "kept == event",
     ),
     Mutant(
         "of two facts under one id the first to come stays",

@@ -3,7 +3,7 @@ Threads that nobody wrote in good faith: as deep, as wide, as crowded as somebod
 collide, and merged from sites that have other rules or claim roles.
 
 Nothing here looks at a clock. What an operation costs is counted: nodes walked, marks looked at, listings sorted. Where the
-cost of one operation grows with what somebody has piled up on one comment, the test says how, so that it can not grow faster
+cost of one operation grows with what somebody has piled up on one comment, the test says how, so that it cannot grow faster
 unseen. test_hostile_guards.py takes each guard out and names the test here that notices.
 """
 
@@ -352,7 +352,7 @@ def test_a_stored_crowd(scale):
         assert list(store.verify()) == []
 
 
-def test_moderators_resolve_what_one_event_can_not_name(scale):
+def test_moderators_resolve_what_one_event_cannot_name(scale):
     """Resolving a crowd of reports through a store takes as many events as their number needs, and then none is open."""
     count = scale(10_500, 30_000)
     with threadstore.open(":memory:") as store:
@@ -649,7 +649,7 @@ def test_a_fold_of_the_far_future():
         decide(Post(thread=THREAD, by=ANN, body="x"), thread, now=EPOCH)
 
 
-def test_parents_that_can_not_be():
+def test_parents_that_cannot_be():
     """
     A comment that answers itself, one that answers a later one, a pair that answer each other, and the nil id: each has one
     place.

@@ -193,7 +193,7 @@ def recount(thread: Thread) -> Counts:
         node = thread.index(POLICY.rules).node(id)
         if node is not None and node.is_comment:
             view = thread.comment(id, policy=POLICY)
-            place = "total" if set(view.standing) <= {"spoiler"} else "pending" if view.standing[0] == "held" else "hidden"
+            place = "total" if set(view.flags) <= {"spoiler"} else "pending" if view.flags[0] == "held" else "hidden"
             places[place] += 1
             top_level += place == "total" and view.parent is None
     return Counts(top_level, places["total"] - top_level, **places)
@@ -283,7 +283,7 @@ def damaged(index: Index, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["tally", "node", "children", "order", "waiting", "withheld", "author", "spoken"])
 def test_a_check_that_fails(how: str):
-    """`check` notices an index that is not what it should be, so the tests above can not pass vacuously."""
+    """`check` notices an index that is not what it should be, so the tests above cannot pass vacuously."""
     thread = fold([posted(1), posted(2), posted(3, to=1)])
     index = thread.index(POLICY.rules)
     thread.apply(deleted(4, 3))

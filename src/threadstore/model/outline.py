@@ -88,7 +88,7 @@ _CONCEALING: Final = (1 << len(CONCEALMENTS)) - 1
 _FLAGS_IN: Final = tuple(tuple(name for name in CONCEALMENTS if bits & FLAGS[name]) for bits in range(_CONCEALING + 1))
 
 
-class Missing(Exception):  # a signal between the outline and who keeps its nodes, never an error that is told
+class Missing(Exception):  # a signal between the outline and who keeps its nodes, never an error that a caller sees
     """Something was asked for that has not been read: what it is, and which."""
 
     def __init__(self, what: str, key: Any) -> None:
