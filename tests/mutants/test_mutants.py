@@ -69,7 +69,7 @@ FOLD = (
         "tier 2",
         "model.registers",
         "_largest",
-        "return _rank(event) > _rank(standing)",
+        "return _rank(event) > _rank(kept)",
         "return False",
     ),
     Mutant(

@@ -9,8 +9,6 @@ import pytest
 
 from threadstore.model.events import (
     Actor,
-    CommentPosted,
-    CorrectionSuggested,
     Event,
     PersonErased,
     UnknownEvent,

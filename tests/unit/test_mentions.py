@@ -524,6 +524,17 @@ def test_the_answer_goes_by_the_uses_that_are_given():
     assert resolve(found, {}, nobody_asks) == resolve([], uses, nobody_asks) == ()
 
 
+def test_who_used_which_name_where():
+    """Each name is given with each actor who used it and the comments that did, in order."""
+    names = thread((3, "u-1", "Ann"), (1, "u-1", "Ann"), (2, "u-2", "Ann"), (4, "u-2", "Bob"), (5, "u-3", "Cy"))
+    names.discard(id_of(5))
+    assert sorted(names.uses()) == [
+        ("Ann", "u-1", [id_of(1), id_of(3)]),
+        ("Ann", "u-2", [id_of(2)]),
+        ("Bob", "u-2", [id_of(4)]),
+    ]
+
+
 @pytest.mark.parametrize(("name", "expected"), [("Ann", True), (" a ", True), ("", False), (" \u2003", False)])
 def test_which_names_there_are(name: str, expected: bool):
     """White space is no name."""

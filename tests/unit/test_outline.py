@@ -250,7 +250,7 @@ def test_replies_to_what_turns_out_to_be_a_correction(replies: list[Event], void
 
 
 def test_where_to_look_for_the_latest_word_below_a_correction():
-    """Where the latest word below has gone before the correction comes, it is the place with the nil id that has to be searched."""
+    """Where the latest word below it has gone, the outline says to look below the place with the nil id."""
     assert outlined(posted(3, to=1), deleted(4, 3), suggested(1)).quiet == {NIL}
     assert outlined(posted(3, to=1), suggested(1), deleted(4, 3)).quiet == {NIL}
 

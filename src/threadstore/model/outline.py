@@ -281,20 +281,16 @@ class Outline:
         if isinstance(event, CorrectionSuggested):
             return before is None and self._suggest(event)
         self._note(event.target)
-        return not isinstance(event, PersonErased) or not self._forgets(event)
+        if not isinstance(event, PersonErased):
+            return True
+        self.tally.cutoffs, self._cutoffs = True, None
+        return False
 
     def _note(self, target: str) -> None:
         """Note that there is a fact about a comment, a correction or the thread, which has to be judged."""
         if target:
             self.at(target).flags |= FLAGS["complex"]
         self.unjudged[target] = None
-
-    def _forgets(self, event: PersonErased) -> bool:
-        """Note that a person's words were erased; return whether that is so."""
-        if event not in self.facts.cells("").get("person", {}).values():
-            return False
-        self.tally.cutoffs, self._cutoffs = True, None
-        return True
 
     def settle(self) -> None:
         """

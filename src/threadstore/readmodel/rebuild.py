@@ -108,9 +108,9 @@ class Builder:
         self.revision = revision
         outline = self.part.outline
         outline.settle()
-        for node in sorted(self.nodes, key=_by_id):  # parents first, so that every way up is short
-            if not node.flags & _CORRECTION:
-                outline.root(node)
+        for place in sorted(self.nodes, key=_by_id):  # parents first, so that every way up is short
+            if not place.flags & _CORRECTION:
+                outline.root(place)
         if self._forgotten:
             for node in list(outline.nodes.values()):
                 if node is not None:
