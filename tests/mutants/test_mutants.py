@@ -45,9 +45,7 @@ class Mutant(NamedTuple):
 #: What is said of a thread in memory.
 FOLD = (
     # --- registers and keys ---
-    Mutant(
-        "once keeps the largest id", "tier 2", "model.registers", "_smallest", "event.id < kept.id", "event.id > kept.id"
-    ),
+    Mutant("once keeps the largest id", "tier 2", "model.registers", "_smallest", "event.id < kept.id", "event.id > kept.id"),
     Mutant(
         "latest keeps the smallest id",
         "tier 1",
@@ -277,7 +275,7 @@ FOLD = (
         "return bool(self.flags & _WITHHELD) and",
         "return False and",
     ),
-    Mutant("erasing a person is not noticed", "tier 1", "model.outline", "Outline._take_thread", "return False", "return True"),
+    Mutant("erasing a person is not noticed", "tier 1", "model.outline", "Outline.take", "return False", "return True"),
     # --- what is looked up ---
     Mutant(
         "orders do not hear of votes",
@@ -334,17 +332,24 @@ FOLD = (
         "tier 1",
         "views.lens",
         "Lens.comment",
-        "None if concealed else body",
-        "None if tombstone else body",
+        "None if concealed else said.body",
+        "None if tombstone else said.body",
     ),
-    Mutant("a spoiler's mentions are told", "tier 1", "views.lens", "Lens.comment", "() if concealed else mentions", "mentions"),
+    Mutant(
+        "a spoiler's mentions are told",
+        "tier 1",
+        "views.lens",
+        "Lens.comment",
+        "() if concealed else said.mentions",
+        "said.mentions",
+    ),
     Mutant(
         "a tombstone keeps its meta",
         "tier 1",
         "views.lens",
         "Lens.comment",
-        "NO_META if tombstone or not meta",
-        "NO_META if not meta",
+        "NO_META if tombstone or not said.meta",
+        "NO_META if not said.meta",
     ),
     Mutant(
         "a tombstone keeps its reactions",
