@@ -2,7 +2,7 @@
 The command line: ``python -m threadstore verify FILE``.
 
 It prints a line for each damage found, and a last one that sums up. It exits with 0 if all is well, 1 if something is
-damaged, and 2 if the file can not be examined at all.
+damaged, and 2 if the file cannot be examined at all.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ def test_a_past_is_read_as_the_present_is():
 # --- fields -------------------------------------------------------------------------------------------------------------------
 
 COMMENT_FIELDS = """
-    id parent author posted_at edited_at edited_by text_id body concealed standing stale spoiler reactions reacted mentions
+    id parent author posted_at edited_at edited_by text_id body concealed flags stale spoiler reactions reacted mentions
     pinned late depth replies reply_count more meta marks
 """
 

@@ -23,7 +23,7 @@ from threadstore.errors import CommentNotFound, DataError, InvalidCursor, Reject
 from threadstore.model import codec
 from threadstore.model.commands import AnyCommand, Command
 from threadstore.model.corrections import Article, anchor, quote_of
-from threadstore.model.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
+from threadstore.model.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, actor_key, redact
 from threadstore.model.ids import NIL, make_id
 from threadstore.model.mentions import Names
 from threadstore.model.policy import Policy
@@ -468,7 +468,9 @@ def mentions(data: bytes) -> str:
     for n in gone:
         names.discard(id_of(n))
         uses.pop(n, None)
-    found = [(mention.start, mention.end, mention.actor) for mention in names.find(body, comment=id_of(at), above=lambda: above)]
+    keys = [actor_key(author or None) for author in above]
+    addressed = names.find(body, comment=id_of(at), above=lambda: keys)
+    found = [(mention.start, mention.end, mention.actor) for mention in addressed]
     assert found == list(_plainly(uses, body, at, above)), (uses, body, at, above)
     return f"{min(len(found), 3)} found"
 

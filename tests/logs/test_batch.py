@@ -43,7 +43,7 @@ def test_many_erasures_absorb_what_one_of_them_absorbs(seed: int):
     random = Random(seed)
     erasures = [some_erasure(random) for _ in range(random.randrange(4))]
     event = some_event(random)
-    assert Erasures(erasures).absorb(event) == any(erasure.absorbs(event) for erasure in erasures)
+    assert Erasures(erasures).covers(event) == any(erasure.covers(event) for erasure in erasures)
 
 
 def test_an_expectation_is_told_in_numbers():

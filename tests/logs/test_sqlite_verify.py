@@ -126,7 +126,7 @@ def write(connection: sqlite3.Connection, position: int, id: bytes, data: bytes)
 @pytest.mark.parametrize(
     ("number", "data", "why"),
     [
-        (4, b"\x93\x01\x02\x03", "can not be read"),
+        (4, b"\x93\x01\x02\x03", "cannot be read"),
         (4, encode(post(4, "u")).replace(b"posted\x01", b"posted\x02"), "schema 2"),
         (4, encode(post(5, "u")), "filed under another id"),
         (5, encode(post(4, "u")), "filed under another id"),

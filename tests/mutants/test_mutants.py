@@ -45,31 +45,29 @@ class Mutant(NamedTuple):
 #: What is said of a thread in memory.
 FOLD = (
     # --- registers and keys ---
-    Mutant(
-        "once keeps the largest id", "tier 2", "model.registers", "_smallest", "event.id < standing.id", "event.id > standing.id"
-    ),
+    Mutant("once keeps the largest id", "tier 2", "model.registers", "_smallest", "event.id < kept.id", "event.id > kept.id"),
     Mutant(
         "latest keeps the smallest id",
         "tier 1",
         "model.registers",
         "_largest",
-        "event.id > standing.id",
-        "event.id < standing.id",
+        "event.id > kept.id",
+        "event.id < kept.id",
     ),
     Mutant(
         "whoever comes last wins",
         "tier 1",
         "model.registers",
         "join",
-        "(standing == event or not _WINS[shape](event, standing))",
-        "standing == event",
+        "(kept == event or not _WINS[shape](event, kept))",
+        "kept == event",
     ),
     Mutant(
         "of two facts under one id the first to come stays",
         "tier 2",
         "model.registers",
         "_largest",
-        "return _rank(event) > _rank(standing)",
+        "return _rank(event) > _rank(kept)",
         "return False",
     ),
     Mutant(
@@ -285,7 +283,7 @@ FOLD = (
         "return bool(self.flags & _WITHHELD) and",
         "return False and",
     ),
-    Mutant("erasing a person is not noticed", "tier 1", "model.outline", "Outline._take_thread", "return False", "return True"),
+    Mutant("erasing a person is not noticed", "tier 1", "model.outline", "Outline.take", "return False", "return True"),
     # --- what is looked up ---
     Mutant(
         "orders do not hear of votes",

@@ -166,7 +166,7 @@ def test_any_text_comes_back(text: str):
 @given(texts=st.lists(anything, min_size=2, max_size=6, unique=True))
 @settings(max_examples=25)
 def test_keys_that_look_alike_are_different_threads(texts: list[str], tmp_path_factory: pytest.TempPathFactory):
-    """Thread keys are compared exactly: not by case, normal form, width, or what can not be seen."""
+    """Thread keys are compared exactly: not by case, normal form, width, or what cannot be seen."""
     look_alikes = list(
         dict.fromkeys(
             form for text in texts for form in (text, text.upper(), text + " ", normalize("NFD", text), text + "\u200b")

@@ -100,7 +100,7 @@ def test_the_corpus_holds_every_kind():
 
 
 @pytest.mark.parametrize("file", ["schema-1.txt", "schema-0.txt"])
-def test_the_corpus_can_not_be_written_again(file: str):
+def test_the_corpus_cannot_be_written_again(file: str):
     """The program that wrote it refuses to touch what is there."""
     write = runpy.run_path(str(DATA / "make_v1.py"))["write"]
     with pytest.raises(FileExistsError):
@@ -575,7 +575,7 @@ def test_what_is_no_record_is_refused_with_a_reason(data: bytes, why: str):
 
 def test_an_error_names_the_position():
     """Whoever reads a log learns which record is damaged, and from what it follows."""
-    with pytest.raises(CorruptRecord, match="the record at position 41 can not be read") as raised:
+    with pytest.raises(CorruptRecord, match="the record at position 41 cannot be read") as raised:
         decode(b"", position=41)
     assert raised.value.position == 41
     assert isinstance(raised.value.__cause__, msgspec.DecodeError)
@@ -659,7 +659,7 @@ def test_fields_of_a_newer_release_are_kept_byte_for_byte(event: e.Event, extra:
         b"\x91" * 200 + b"\x01",
     ],
 )
-def test_what_can_not_be_read_is_kept_all_the_same(tag: str, odd: bytes):
+def test_what_cannot_be_read_is_kept_all_the_same(tag: str, odd: bytes):
     """Not a number, extensions, keys that no dict can hold, broken text: what is not understood is not touched."""
     fields = [msgspec.Raw(field) for field in ((*map(pack, POST), b"\xc0", odd) if tag == "comment.posted" else (odd,))]
     data = record(tag, *fields)
@@ -669,7 +669,7 @@ def test_what_can_not_be_read_is_kept_all_the_same(tag: str, odd: bytes):
 
 @pytest.mark.parametrize("at", range(5, 10))
 def test_what_this_release_knows_must_be_readable(at: int):
-    """A field that can not be read is kept only behind those that are known."""
+    """A field that cannot be read is kept only behind those that are known."""
     values = [msgspec.Raw(pack(value)) for value in unpack(encode(posted()))]
     values[at] = msgspec.Raw(b"\xa1\xff")
     refused(pack(values))
@@ -741,7 +741,7 @@ def test_a_kind_without_an_upcaster_has_not_changed(data: bytes):
 
 @pytest.mark.parametrize("tag", [kind for kind, _ in UPCASTERS])
 @pytest.mark.parametrize("fields", [[], [COMMENT_BYTES, [], []]])
-def test_an_old_record_that_can_not_be_lifted_is_named(tag: str, fields: list[Any]):
+def test_an_old_record_that_cannot_be_lifted_is_named(tag: str, fields: list[Any]):
     """Too few or too many fields for its schema: which kind, which schema, and why."""
     with pytest.raises(UpcastFailed) as raised:
         decode(record(tag, *fields, schema=0))

@@ -968,7 +968,7 @@ def test_a_reaction_on_offer():
 
 
 def test_one_of_a_group():
-    """In an exclusive group a new reaction takes the place of the other; what was replaced can not be withdrawn."""
+    """In an exclusive group a new reaction takes the place of the other; what was replaced cannot be withdrawn."""
     story = given(posted(1), reacted(2, 1, "up"), reacted(3, 1, "down"), policy=UP_OR_DOWN)
     assert story.answer(ask(c.Unreact, 1, by=BOB, kind="up")) == id_of(2)
     assert [type(event) for event in story.when(ask(c.React, 1, by=BOB, kind="up"))] == [ReactionGiven]
@@ -1047,7 +1047,7 @@ def test_the_report_threshold():
 
 
 def test_the_threshold_holds_once_and_comments_only():
-    """What is held already is not held again, and a correction can not be held."""
+    """What is held already is not held again, and a correction cannot be held."""
     policy = Policy(report_threshold=1)
     assert len(given(posted(1), held(2, 1), policy=policy).when(ask(c.Report, 1, by=BOB))) == 1
     assert len(given(suggested(1), policy=policy).when(ask(c.Report, 1, by=BOB))) == 1
@@ -1145,7 +1145,7 @@ def test_a_restore_names_what_it_saw():
     assert (restore.cancels, restore.seen) == (ids(1, 3, 4), id_of(5))
     [restore] = story.when(ask(c.Restore, 1, by=MODERATOR, cancels=ids(3, 9), seen=id_of(1)))
     assert (restore.cancels, restore.seen) == (ids(3), id_of(1))
-    assert fold((*story.facts, restore)).comment(id_of(1)).standing == ("removed", "held")
+    assert fold((*story.facts, restore)).comment(id_of(1)).flags == ("removed", "held")
 
 
 def test_a_restore_with_nothing_to_restore():
@@ -1221,7 +1221,7 @@ def test_a_screened_edit_waits():
     assert facts_of([hold]) == [(CommentHeld, SYSTEM, {"comment": id_of(1), "reason": ""})]
     assert hold.id > NEW
     [comment] = fold([posted(1), edit, hold]).view(reader=ANN).comments
-    assert (comment.concealed, comment.body, comment.standing) == (None, "new", ("held",))
+    assert (comment.concealed, comment.body, comment.flags) == (None, "new", ("held",))
 
 
 @pytest.mark.parametrize("command", [say(), ask(c.Edit, 1, by=ANN, body="new")])
@@ -1272,7 +1272,7 @@ def test_what_hooks_say():
         assert (caught.value.command, caught.value.actor, caught.value.role) == ("post", *who)
 
 
-def test_a_hook_can_not_grant():
+def test_a_hook_cannot_grant():
     """What the rules forbid is not asked about."""
     with pytest.raises(errors.NotAllowed):
         given(posted(1), policy=Policy(may=lambda *_: pytest.fail("asked"))).when(ask(c.Remove, 1, by=BOB))

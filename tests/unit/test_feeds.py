@@ -15,7 +15,7 @@ from threadstore.testing.places import Place, Wall
 LATE = 10**13
 #: What a feed tells of a comment.
 SHOWN = ["id", "parent", "author", "posted_at", "edited_at", "edited_by", "text_id", "body"]
-SHOWN += ["concealed", "standing", "stale", "spoiler", "meta"]
+SHOWN += ["concealed", "flags", "stale", "spoiler", "meta"]
 
 
 def said(view: CommentView) -> list[object]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.model.events import MAX_NAME, Actor
+from threadstore.model.events import MAX_NAME, Actor, actor_key
 from threadstore.model.ids import make_id
 from threadstore.model.mentions import MAX_ABOVE, MAX_CALLS, Call, Mention, Names, Use, calls, is_name, resolve
 from threadstore.testing.given import id_of as fact
@@ -41,14 +41,19 @@ def thread(*uses: Spoken) -> Names:
     return names
 
 
-def nobody_asks() -> Iterable[str]:
+def nobody_asks() -> Iterable[int]:
     """Stand in for the ancestors where one actor has the name, so that nobody needs to ask."""
     raise AssertionError("the ancestors were asked for without need")
 
 
+def keys_of(actors: Iterable[str]) -> list[int]:
+    """Return the keys of some actors' ids; an empty id stands for an anonymous author."""
+    return [actor_key(actor or None) for actor in actors]
+
+
 def spans(names: Names, body: str, *, at: int = LATE, above: Sequence[str] | None = None) -> list[tuple[str, str]]:
     """Return each mention in comment *at*, below authors with the ids *above*: what it spans, and whom it means."""
-    found = names.find(body, comment=id_of(at), above=nobody_asks if above is None else lambda: above)
+    found = names.find(body, comment=id_of(at), above=nobody_asks if above is None else lambda: keys_of(above))
     return [(body[mention.start : mention.end], mention.actor) for mention in found]
 
 
@@ -315,10 +320,10 @@ def test_ancestors_are_asked_for_once():
     names = thread(*((n, f"u-{n}", ["Ann", "Bob", "Cy"][n // 3]) for n in range(9)), (9, "u-9", "Dee"))
     asked = 0
 
-    def above() -> Iterable[str]:
+    def above() -> Iterable[int]:
         nonlocal asked
         asked += 1
-        return iter(["u-x", "", "u-4", "u-x", "u-7", "u-2", "u-1"])
+        return iter(keys_of(["u-x", "", "u-4", "u-x", "u-7", "u-2", "u-1"]))
 
     found = names.find("@Dee @Ann @Bob @Cy " * 100, comment=id_of(10), above=above)
     assert [mention.actor for mention in found] == ["u-9", "u-2", "u-4", "u-7"] * 100
@@ -389,7 +394,9 @@ def test_the_plain_reading_finds_the_same(steps: list[tuple[int, Actor | None]],
             uses[n] = actor
         body = bodies[i % len(bodies)] + " @a @b @a b @ab"
         for comment in (n, 10):
-            assert list(names.find(body, comment=id_of(comment), above=lambda: above)) == plainly(uses, body, comment, above)
+            assert list(names.find(body, comment=id_of(comment), above=lambda: keys_of(above))) == plainly(
+                uses, body, comment, above
+            )
 
 
 @given(uses=st.dictionaries(comments, actors, min_size=2), body=bodies, seed=st.integers())
@@ -504,13 +511,28 @@ def test_what_could_be_a_mention(body: str, found: list[tuple[int, tuple[str, ..
     assert calls(body, {3, 1}) == found
 
 
-def test_the_answer_goes_by_the_uses_that_are_told():
-    """A name that nobody used is no name, whether it is told as such or not at all; of the others the rules choose."""
+def use(actor: str, last: str) -> Use:
+    return Use(actor, actor_key(actor), last)
+
+
+def test_the_answer_goes_by_the_uses_that_are_given():
+    """A name that nobody used is no name, whether it is given without uses or not at all; of the others the rules choose."""
     found = [Call(0, ("Ann Lee", "Ann")), Call(8, ("Bob",)), Call(20, ("Cy",)), Call(30, ("Dee",))]
-    uses = {"Ann Lee": [], "Ann": [Use("u-1", "01"), Use("u-2", "02")], "Bob": (Use("u-3", "03"),), "Cy": []}
-    assert resolve(found, uses, lambda: ["u-1"]) == (Mention(0, 4, "u-1"), Mention(8, 12, "u-3"))
+    uses = {"Ann Lee": [], "Ann": [use("u-1", "01"), use("u-2", "02")], "Bob": (use("u-3", "03"),), "Cy": []}
+    assert resolve(found, uses, lambda: keys_of(["u-1"])) == (Mention(0, 4, "u-1"), Mention(8, 12, "u-3"))
     assert resolve(found, uses, list) == (Mention(0, 4, "u-2"), Mention(8, 12, "u-3"))
     assert resolve(found, {}, nobody_asks) == resolve([], uses, nobody_asks) == ()
+
+
+def test_who_used_which_name_where():
+    """Each name is given with each actor who used it and the comments that did, in order."""
+    names = thread((3, "u-1", "Ann"), (1, "u-1", "Ann"), (2, "u-2", "Ann"), (4, "u-2", "Bob"), (5, "u-3", "Cy"))
+    names.discard(id_of(5))
+    assert sorted(names.uses()) == [
+        ("Ann", "u-1", [id_of(1), id_of(3)]),
+        ("Ann", "u-2", [id_of(2)]),
+        ("Bob", "u-2", [id_of(4)]),
+    ]
 
 
 @pytest.mark.parametrize(("name", "expected"), [("Ann", True), (" a ", True), ("", False), (" \u2003", False)])

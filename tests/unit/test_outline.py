@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from threadstore.model.events import Event
+from threadstore.model.events import Event, actor_key
 from threadstore.model.ids import NIL
 from threadstore.model.outline import (
     CORRECTIONS,
@@ -60,6 +60,15 @@ class Records(dict[str, "Node | None"]):
         return None
 
 
+def all_of(records: dict[str, Node | None]) -> dict[str, Any]:
+    """Return what an outline over all nodes of a thread is made with."""
+
+    def children(parent: str) -> list[str]:
+        return [id for id, node in records.items() if node is not None and node.parent == parent]
+
+    return {"nodes": records, "children": children}
+
+
 class Followed(State):
     """A state that an outline follows, with what it answered to each change."""
 
@@ -68,10 +77,11 @@ class Followed(State):
     def __init__(self, key: str = THREAD) -> None:
         super().__init__(key)
         self.answers: list[bool] = []
-        self.outline = Outline(self, RULES, tally=Tally(), nodes=Records(), place=lambda fact: fact.id)
+        self.outline = Outline(self, RULES, tally=Tally(), place=lambda fact: fact.id, **all_of(Records()))
 
     def _changed(self, event: Event, before: Event | None) -> None:
         self.answers.append(self.outline.take(event, before))
+        self.outline.settle()
 
 
 def outlined(*facts: Event) -> Outline:
@@ -174,8 +184,8 @@ def test_where_a_comment_counts(flags: list[str], place: str | None):
 def test_a_place_in_the_tree():
     """A reply hangs under its parent; both know how many children are live, and the top level who spoke last."""
     outline = outlined(posted(1), posted(2, to=1, by=BOB), posted(3, to=2), posted(4, to=1, held=True))
-    assert at(outline, 1) == Node(id_of(1), post=id_of(1), flags=0, kids=1, replies=1, author="ann", active=id_of(3))
-    assert at(outline, 2) == Node(id_of(2), parent=id_of(1), post=id_of(2), flags=0, kids=1, replies=1, author="bob")
+    assert at(outline, 1) == Node(id_of(1), post=id_of(1), flags=0, kids=1, replies=1, author=actor_key(ANN), active=id_of(3))
+    assert at(outline, 2) == Node(id_of(2), parent=id_of(1), post=id_of(2), flags=0, kids=1, replies=1, author=actor_key(BOB))
     assert (at(outline, 3).parent, at(outline, 3).root) == (id_of(2), id_of(1))
     assert (at(outline, 4).flags & HIDES, at(outline, 4).since) == (FLAGS["held"], id_of(4))
     assert outline.tally == Tally(total=3, top=1, pending=1, live=1, waiting=1)
@@ -199,9 +209,9 @@ def test_where_facts_stand():
 
 
 def test_what_is_anonymous():
-    """A comment without an author has an empty one, and reactions by nobody do not count."""
+    """A comment without an author has the key 0, and reactions by nobody do not count."""
     outline = outlined(posted(1, by=None), reacted(2, 1, "up", by=None))
-    assert (at(outline, 1).author, at(outline, 1).votes) == ("", {})
+    assert (at(outline, 1).author, at(outline, 1).votes) == (0, {})
 
 
 def test_void_parents():
@@ -211,6 +221,48 @@ def test_void_parents():
         2: NIL, 3: NIL, 4: NIL,
     }  # fmt: skip
     assert (at(outline, 1).parent, at(outline, 1).kids, outline.nodes[NIL].kids) == (CORRECTIONS, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("replies", "void", "tally"),
+    [
+        pytest.param([posted(3, to=1)], (1, 1, 3), Tally(total=1, live=1), id="one"),
+        pytest.param(
+            [posted(3, to=1), posted(4, to=3), posted(5, to=1, held=True), removed(6, 3)],
+            (1, 0, 4),
+            Tally(total=1, pending=1, hidden=1, live=1, waiting=1),
+            id="a tombstone with a reply, and a held one",
+        ),
+        pytest.param([posted(2, to=9), posted(3, to=1)], (2, 2, 3), Tally(total=2, live=1), id="beside others"),
+    ],
+)
+def test_replies_to_what_turns_out_to_be_a_correction(replies: list[Event], void: tuple[int, int, int], tally: Tally):
+    """They move under the place with the nil id, with all that is below them, as if the correction had come first."""
+    late, first = outlined(*replies, suggested(1)), outlined(suggested(1), *replies)
+    nil = late.nodes[NIL]
+    assert nil is not None
+    assert (nil.kids, nil.replies, nil.active) == (*void[:2], id_of(void[2]))
+    assert (at(late, 1).parent, at(late, 1).kids, at(late, 1).replies, at(late, 1).active) == (CORRECTIONS, 0, 0, "")
+    assert late.tally == first.tally == tally
+    assert {id: bare(node) for id, node in late.nodes.items() if node} == {
+        id: bare(node) for id, node in first.nodes.items() if node
+    }
+
+
+def test_where_to_look_for_the_latest_word_below_a_correction():
+    """Where the latest word below it has gone, the outline says to look below the place with the nil id."""
+    assert outlined(posted(3, to=1), deleted(4, 3), suggested(1)).quiet == {NIL}
+    assert outlined(posted(3, to=1), suggested(1), deleted(4, 3)).quiet == {NIL}
+
+
+def test_a_hint_that_leads_to_a_correction():
+    """A way up that was shortened before its end turned out to be a correction leads to the place with the nil id."""
+    outline = outlined(*(posted(number, to=number - 1) for number in range(9, 1, -1)))
+    assert outline.root(at(outline, 9)).id == id_of(1)
+    state = outline.facts
+    assert isinstance(state, Followed)
+    state.apply(suggested(1))
+    assert {outline.root(at(outline, number)).id for number in range(2, 10)} == {NIL}
 
 
 def test_an_anonymous_correction_is_none():
@@ -299,7 +351,7 @@ def test_locks():
 def test_corrections():
     """They stand beside the tree, wait when they are reported, and count nowhere."""
     outline = outlined(suggested(1), reported(2, 1), suggested(3, by=BOB), removed(4, 3))
-    assert (at(outline, 1).parent, at(outline, 1).since, at(outline, 1).author) == (CORRECTIONS, id_of(2), "ann")
+    assert (at(outline, 1).parent, at(outline, 1).since, at(outline, 1).author) == (CORRECTIONS, id_of(2), actor_key(ANN))
     assert flags_in(at(outline, 3).flags) == ("removed",)
     assert outline.tally == Tally(waiting=1)
 
@@ -310,7 +362,6 @@ def test_corrections():
         pytest.param([posted(1, "a"), posted(1, "b", by=BOB, held=True)], id="two posts"),
         pytest.param([suggested(1), suggested(1, by=BOB)], id="two suggestions"),
         pytest.param([suggested(1), posted(1)], id="a comment in the place of a correction"),
-        pytest.param([posted(2, to=1), suggested(1)], id="a correction where replies are"),
         pytest.param([posted(1), person_erased(2, ANN)], id="an erased person"),
         pytest.param([person_erased(2, ANN, by=BOB)], id="an erasure without effect"),
     ],
@@ -324,6 +375,7 @@ def test_what_it_cannot_follow(facts: list[Event]):
     "facts",
     [
         pytest.param([posted(1), suggested(1)], id="a correction under a comment's id"),
+        pytest.param([posted(2, to=1), posted(3, to=2), suggested(1)], id="a correction where replies are"),
         pytest.param([suggested(1), suggested(2, by=None)], id="an anonymous suggestion"),
         pytest.param([posted(1), edited(2, 9), pinned(3, 9)], id="what is said of nothing"),
         pytest.param([posted(2), reacted(3, 1, "up"), suggested(1)], id="a correction that was reacted to"),
@@ -364,9 +416,11 @@ def test_whose_words_are_forgotten():
 def past(today: Outline, *facts: Event) -> Outline:
     """Return the outline of *facts* with what holds today."""
     state = State.of(facts, key=THREAD)
-    outline = Outline(state, RULES, tally=Tally(), nodes=Records(), place=lambda fact: fact.id, today=today.nodes.__getitem__)
+    today_of = today.nodes.__getitem__
+    outline = Outline(state, RULES, tally=Tally(), place=lambda fact: fact.id, today=today_of, **all_of(Records()))
     for fact in facts:
         outline.take(fact, None)
+    outline.settle()
     return outline
 
 
@@ -407,6 +461,9 @@ class Partial:
                 found[key] = None if node is None else Node(*(getattr(node, name) for name in Node.__struct_fields__))
         return found
 
+    def children(self, parent: str) -> list[str]:
+        return self._checked("children", parent, lambda: [id for id, node in self._kept.items() if node.parent == parent])
+
     def cells(self, target: str) -> Cells:
         return self._checked("cells", target, lambda: self._state.cells(target))
 
@@ -423,6 +480,7 @@ STORY = (
     posted(1), posted(2, to=1, by=BOB), posted(3, to=2), posted(9, to=7), posted(4, to=3, held=True), reacted(5, 2, "up"),
     reacted(6, 2, "down", by=CYD), approved(8, 4, cancels=[4]), posted(7, to=4), deleted(10, 9), removed(11, 7), edited(12, 1),
     suggested(13), reported(14, 13), posted(15, to=13), pinned(16, 1), locked(17), described(18),
+    posted(21, to=20), posted(22, to=21), posted(23, to=20, held=True), suggested(20), deleted(24, 22),
 )  # fmt: skip
 
 
@@ -436,9 +494,12 @@ def test_little_has_to_be_read():
         partial = Partial(whole, kept)
         while True:
             fresh = Tally(*(getattr(tally, name) for name in Tally.__struct_fields__))
-            outline = Outline(partial, RULES, tally=fresh, nodes=partial.nodes(), place=lambda fact: fact.id)
+            outline = Outline(
+                partial, RULES, tally=fresh, nodes=partial.nodes(), place=lambda fact: fact.id, children=partial.children
+            )
             try:
                 follows_it = outline.take(fact, None)
+                outline.settle()
             except Missing as missing:
                 partial.read.add((missing.what, missing.key))
             else:

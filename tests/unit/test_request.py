@@ -40,7 +40,7 @@ def test_equal_requests_are_one():
 
 
 def test_a_request_stays_as_it_was_made():
-    """It can not be changed, nor can what it was made of change it."""
+    """It cannot be changed, nor can what it was made of change it."""
     opened = {id_of(1)}
     request = PageRequest(reveal=opened)
     opened.add(id_of(2))

@@ -459,7 +459,7 @@ def test_descriptions():
     ],
 )
 def test_corrections(facts: list[Event], flags: tuple[str, ...]):
-    """A correction is deleted by who suggested it, removed and erased by moderators; it can not be held, hidden or edited."""
+    """A correction is deleted by who suggested it, removed and erased by moderators; it cannot be held, hidden or edited."""
     thread = fold([suggested(1), reported(9, 1), *facts])
     cutoffs = person_cutoffs(thread.cells(""), DEFAULT.rules)
     found = correction_status(thread.cells(id_of(1)), suggested(1), cutoffs, DEFAULT.rules)

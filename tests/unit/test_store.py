@@ -275,7 +275,7 @@ def test_a_command_that_says_more_than_one_thing_is_named_after_one(place: Place
     article = store.thread(THREAD)
     comment = article.post("I was there.", by=ANN)
     report = article.report(comment, by=BOB, id=fresh_id(7, EPOCH + 1))
-    assert article.comment(comment).standing == ("held",)
+    assert article.comment(comment).flags == ("held",)
     approval = article.approve(comment, by=MODERATOR)
     kinds = {event.id: event.kind_tag for event in article.history()}
     assert (kinds[report], kinds[approval], len(kinds)) == ("comment.reported", "comment.approved", 5)

@@ -9,6 +9,7 @@ import pytest
 from threadstore.model.events import Actor, CommentPosted, Event, UnknownEvent, redact
 from threadstore.model.ids import NIL
 from threadstore.model.policy import Policy
+from threadstore.model.state import cells_of_facts
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -66,11 +67,19 @@ def test_a_redacted_twin_changes_nothing():
 
 
 def test_a_post_that_carries_flags_is_one_change():
-    """However many registers a fact writes, it is let in once."""
+    """However many registers a fact writes, it changes the thread once."""
     thread = Thread(THREAD)
     assert thread.apply(posted(1, spoiler=True, held=True))
     assert thread.changes == 1
     assert set(thread.cells(id_of(1))) == {"posted", "spoiler", "held"}
+
+
+def test_cells_are_made_of_the_facts_about_one_target():
+    """Facts about one comment, in any order, make the cells that a thread has of it."""
+    facts = [posted(1, spoiler=True), edited(2, 1), held(3, 1), approved(4, 1, cancels=[3]), deleted(5, 1)]
+    cells = fold(facts).cells(id_of(1))
+    assert all(cells_of_facts(order) == cells for order in permutations(facts))
+    assert cells_of_facts([]) == {}
 
 
 @pytest.mark.parametrize("thing", [None, "posted", ANN, object(), Event(id=id_of(1), thread=THREAD)])

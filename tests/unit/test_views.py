@@ -124,7 +124,7 @@ def test_a_plain_comment():
         text_id=id_of(2),
         body="Yes.",
         concealed=None,
-        standing=(),
+        flags=(),
         stale=False,
         spoiler=False,
         reactions={},
@@ -230,7 +230,7 @@ def test_who_sees_what(name: str, reader: str):
     for reveal, who in (((), opens), ({id_of(9)}, opens), ({id_of(1)}, opens_revealed), ("all", opens_revealed)):
         comment = see(posted(1), *facts, reader=READERS[reader], reveal=reveal)
         assert (comment.body is not None) == (comment.concealed is None) == (reader in who)
-        assert comment.standing[0] == flag
+        assert comment.flags[0] == flag
         if reader not in opens_revealed:
             assert comment.concealed == flag
         assert comment.body in (None, "w1")
@@ -323,7 +323,7 @@ def test_a_placeholder():
     """It has the missing id and its replies, and nothing else; moderators see no more of it."""
     for reader in (None, MODERATOR):
         found = see(posted(3, to=2), posted(4, to=2, held=True), pinned(5, 2), removed(6, 2), of=2, reader=reader)
-        assert (found.id, found.concealed, found.standing) == (id_of(2), "missing", ("missing",))
+        assert (found.id, found.concealed, found.flags) == (id_of(2), "missing", ("missing",))
         assert (found.posted_at, found.text_id, found.reply_count) == (moment(2), id_of(2), 1)
         assert (found.author, found.parent, found.body, found.edited_at, found.edited_by) == (None,) * 5
         assert (found.reactions, found.meta, found.marks) == ({}, {}, {})
@@ -1015,7 +1015,7 @@ def test_a_correction():
     assert (found.id, found.author, found.suggested_at, found.article_version) == (id_of(1), ANN, moment(1), "v1")
     assert (found.quote, found.suggestion, found.note) == (TextQuote("teh"), "the", "typo")
     assert (found.state, found.decided_by, found.decided_at, found.decision_note) == ("open", None, None, "")
-    assert (found.span, found.orphaned, found.concealed, found.standing, found.marks) == (None, False, None, (), {})
+    assert (found.span, found.orphaned, found.concealed, found.flags, found.marks) == (None, False, None, (), {})
 
 
 def test_anchoring():
@@ -1070,7 +1070,7 @@ def test_concealed_corrections(fact: Event, flag: str, opens: bool):
     thread = fold([suggest(1, "best of", note="typo"), decided(2, 1, note="thanks"), fact])
     for reader, who in READERS.items():
         [found] = thread.corrections(text=ARTICLE, article_version="v1", reader=who)
-        assert found.standing == (flag,)
+        assert found.flags == (flag,)
         assert found.author == (Actor("ann", "") if flag == "erased" else ANN)
         if opens and reader in HOUSE:
             assert (found.concealed, found.suggestion, found.note, found.decision_note) == (None, "w1", "typo", "thanks")

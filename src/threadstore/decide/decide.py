@@ -63,7 +63,7 @@ def decide(command: c.Command, thread: Known, *, policy: Policy | None = None, n
         Rejected: The rules or the policy forbid it; the subclass and its `code` say why.
         ConflictingEvent: The thread holds another fact under the id that the command brings.
         ClockSkew: That id, or one that the command refers to, lies too far in the future.
-        TypeError, ValueError: A field is of the wrong type, or can not be part of any event; the command is for another thread.
+        TypeError, ValueError: A field is of the wrong type, or cannot be part of any event; the command is for another thread.
 
     Complexity: O(facts about the comment + log n); O(n) to erase a person.
     """

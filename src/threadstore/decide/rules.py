@@ -381,10 +381,10 @@ class Ruling(Question):
         actor = self._identified()
         self._require(self._moderates() or actor.id == command.person)
         last = self.thread.last_act(command.person)
-        horizon = self._cutoffs().get(command.person, "")
-        if horizon >= last:
-            return horizon
-        return self._draft(e.PersonErased, replaced=[last, horizon], person=command.person)
+        cutoff = self._cutoffs().get(command.person, "")
+        if cutoff >= last:
+            return cutoff
+        return self._draft(e.PersonErased, replaced=[last, cutoff], person=command.person)
 
 
 def _chosen(named: tuple[str, ...] | None, known: Iterable[str]) -> tuple[str, ...]:

@@ -168,7 +168,7 @@ def without_words(thread: str, events: Sequence[Event]) -> Plan[list[Event]]:
     actors = [None if event.actor is None else event.actor.id for event in events]
     answers = yield [Sql(_CANDIDATES, (thread, event.target, actor)) for event, actor in zip(events, actors, strict=True)]
     return [
-        redact(event) if any(Erasure(*row).absorbs(event) for row in rows) else event
+        redact(event) if any(Erasure(*row).covers(event) for row in rows) else event
         for event, rows in zip(events, answers, strict=True)
     ]
 
@@ -212,7 +212,7 @@ def _rewritten(mark: int, row: Row, absorbing: Erasures) -> Row | None:
     except CorruptRecord:
         blank = filled(b"", len(data))
         return None if data == blank else (crc, blank, position)
-    if not absorbing.absorb(event) or is_redacted(event):
+    if not absorbing.covers(event) or is_redacted(event):
         return None
     blank = filled(encode(redact(event)), len(data))
     if is_sound(mark, position, revision, data, crc):

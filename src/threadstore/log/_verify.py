@@ -1,7 +1,7 @@
 """
 The examination of a store's file: every flipped byte, every missing row, every text that should be gone.
 
-SQLite's own check finds what is wrong with pages and indexes. Checksums find what it can not see, a changed value in a sound
+SQLite's own check finds what is wrong with pages and indexes. Checksums find what it cannot see, a changed value in a sound
 page. Positions and revisions are dense by construction, so a gap is a lost row, and the counters beside them tell of rows lost
 at the end.
 """
@@ -48,7 +48,7 @@ def verify(connection: sqlite3.Connection) -> Iterator[Damage]:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter if SQLite quotes bytes that are no text
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
-        yield Damage("file", None, None, f"the file can not be read any further: {error}")
+        yield Damage("file", None, None, f"the file cannot be read any further: {error}")
 
 
 def _erasure(row: Row, erased: dict[bytes, list[Erasure]]) -> Iterator[Damage]:
@@ -95,7 +95,7 @@ def _event(row: Row, erased: dict[bytes, Erasures]) -> Iterator[Damage]:
         return
     if (to_bytes(event.id), event.thread.encode()) != (id, key):
         yield Damage("record", position, _text(key), f"it is filed under another id or thread than its own, {event.id!r}")
-    elif key in erased and erased[key].absorb(event) and not is_redacted(event):
+    elif key in erased and erased[key].covers(event) and not is_redacted(event):
         yield Damage("erasure", Position(position), _text(key), "a text that was erased is still there")
 
 

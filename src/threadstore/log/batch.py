@@ -103,7 +103,7 @@ class Erasures:
     """
     Several erasures of one thread, arranged so that asking costs the same however many they are.
 
-    Only candidates are looked up here; whether one absorbs an event is `Erasure.absorbs`' to say.
+    Only candidates are looked up here; whether one absorbs an event is `Erasure.covers`' to say.
     """
 
     __slots__ = ("_by_comment", "_by_person")
@@ -115,8 +115,8 @@ class Erasures:
             self._by_comment.setdefault(erasure.comment, []).append(erasure)
             self._by_person.setdefault(erasure.person, []).append(erasure)
 
-    def absorb(self, event: Event) -> bool:
+    def covers(self, event: Event) -> bool:
         """Return whether one of them absorbs *event*."""
         of_comment = self._by_comment.get(event.target, ())
         of_person = self._by_person.get(event.actor.id, ()) if event.actor else ()
-        return any(erasure.absorbs(event) for erasure in (*of_comment, *of_person))
+        return any(erasure.covers(event) for erasure in (*of_comment, *of_person))

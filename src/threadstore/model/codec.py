@@ -1,5 +1,5 @@
 """
-Events as bytes: the only room that knows them.
+Events as bytes: no other module knows the format.
 
 A record is one MessagePack array::
 
@@ -119,7 +119,7 @@ def _meta(value: Any) -> Any:
     return value
 
 
-#: What MessagePack can not write as it is.
+#: What MessagePack cannot write as it is.
 _TO_WIRE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "id": to_bytes,
     "comment": to_bytes,
@@ -129,7 +129,7 @@ _TO_WIRE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "cancels": _several_bytes,
 }
 
-#: What MessagePack can not read as it is. Each refuses all but the one form in which the field is written.
+#: What MessagePack cannot read as it is. Each refuses all but the one form in which the field is written.
 _FROM_WIRE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "id": from_bytes,
     "actor": _actor,
@@ -267,7 +267,7 @@ def decode(data: bytes, *, position: int | None = None) -> e.Event:
     Raises:
         CorruptRecord: *data* is no canonical record.
         UnsupportedSchema: A newer release wrote it and changed the meaning of a known kind.
-        UpcastFailed: It has an old schema and can not be lifted.
+        UpcastFailed: It has an old schema and cannot be lifted.
 
     Complexity: O(len(data)).
     """
@@ -337,7 +337,7 @@ def _values(data: bytes) -> Values:
 
 
 def _readable(raw: Raw) -> Any:
-    """Leave what can not be read as it came: a newer release may have written it."""
+    """Leave what cannot be read as it came: a newer release may have written it."""
     try:
         return _decoder.decode(raw)
     except (MsgspecError, ValueError, RecursionError):

@@ -390,7 +390,7 @@ class CommentPosted(Event, frozen=True, kw_only=True, tag="comment.posted"):
 
 
 def _checked_meta(meta: Mapping[str, str]) -> dict[str, str] | None:
-    """Return a copy of *meta*, which the caller can not change behind the event's back; None when it is empty."""
+    """Return a copy of *meta*, which the caller cannot change behind the event's back; None when it is empty."""
     if type(meta) is not dict and not isinstance(meta, Mapping):  # the second test takes 0.2 µs
         raise TypeError(f"meta must map str to str, not be a {type(meta).__name__}")
     if len(meta) > MAX_META_ITEMS:
@@ -651,7 +651,7 @@ def _by_person(event: PersonErased) -> Key:
 
 
 def _own_by_writer(event: Event) -> Key:
-    """Return a key that a forged twin does not share: under the id alone it would evict a moderator's mark."""
+    """Return a key that a forged duplicate id does not share: under the id alone it would evict a moderator's mark."""
     return (event.id, event.writer)
 
 
@@ -753,7 +753,7 @@ def same_fact(one: Event, other: Event) -> bool:
 
 class Erasure(NamedTuple):
     """
-    Which texts an effective erasure absorbs: those of one comment (or correction), or those that a person wrote before an id.
+    Which texts an effective erasure covers: those of one comment (or correction), or those that a person wrote before an id.
 
     A log needs nothing else to redact what it holds and what arrives later; whether an erasure has effect is judged elsewhere.
     """
@@ -762,7 +762,7 @@ class Erasure(NamedTuple):
     person: str | None = None
     before: str | None = None
 
-    def absorbs(self, event: Event) -> bool:
+    def covers(self, event: Event) -> bool:
         """Return whether the texts of *event* are to be forgotten."""
         if self.comment is not None:
             return event.target == self.comment

@@ -169,6 +169,7 @@ class Index:
     def refresh(self) -> None:
         """Bring all that was touched to its places. Complexity: O(log n) for each node, and a move of memory."""
         outline = self.outline
+        outline.settle()
         if outline.touched:
             self._flat.clear()
         for node in list(outline.touched.values()):

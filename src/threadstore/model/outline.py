@@ -29,7 +29,15 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from threadstore.model.events import CommentPosted, CorrectionSuggested, Event, ReactionGiven, ReactionWithdrawn, actor_key
+from threadstore.model.events import (
+    CommentPosted,
+    CorrectionSuggested,
+    Event,
+    PersonErased,
+    ReactionGiven,
+    ReactionWithdrawn,
+    actor_key,
+)
 from threadstore.model.ids import NIL
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, Reaction, posted_in
@@ -80,7 +88,7 @@ _CONCEALING: Final = (1 << len(CONCEALMENTS)) - 1
 _FLAGS_IN: Final = tuple(tuple(name for name in CONCEALMENTS if bits & FLAGS[name]) for bits in range(_CONCEALING + 1))
 
 
-class Missing(Exception):  # a signal between the outline and who keeps its nodes, never an error that is told
+class Missing(Exception):  # a signal between the outline and who keeps its nodes, never an error that a caller sees
     """Something was asked for that has not been read: what it is, and which."""
 
     def __init__(self, what: str, key: Any) -> None:
@@ -224,7 +232,7 @@ class Outline:
         today: Tells what holds for a comment, if that is not to be judged by *facts*: those are of the past, then.
     """
 
-    __slots__ = ("_children", "_cutoffs", "_place", "_today", "facts", "nodes", "quiet", "rules", "tally", "touched")
+    __slots__ = ("_children", "_cutoffs", "_place", "_today", "facts", "nodes", "quiet", "rules", "tally", "touched", "unjudged")
 
     def __init__(
         self,
@@ -245,6 +253,8 @@ class Outline:
         self.touched: dict[str, Node] = {}
         #: The top-level nodes whose latest word is no longer seen: whoever keeps the nodes has to look for the one before.
         self.quiet: set[str] = set()
+        #: The targets of facts that were taken, which `settle` judges.
+        self.unjudged: dict[str, None] = {}
         self._place = place
         self._children = children
         self._today = today
@@ -256,10 +266,12 @@ class Outline:
         """
         Let the outline follow *event*, which now stands in the state in the place of *before*.
 
+        What a fact about a comment, a correction or the thread changes is judged by `settle`, once for many facts.
+
         Return False if it cannot, since one fact has ousted another under its id, or a person's words were erased: what is
         derived of the facts concerned must be made anew.
 
-        Complexity: O(facts about the comment), and the nodes whose liveness changes.
+        Complexity: O(1), and the nodes whose liveness changes; for a post, O(facts about the comment).
         """
         if isinstance(event, ReactionGiven | ReactionWithdrawn):
             self._react(event, before)
@@ -268,16 +280,30 @@ class Outline:
             return self._post(event, before)
         if isinstance(event, CorrectionSuggested):
             return before is None and self._suggest(event)
-        if not event.target:
-            return self._take_thread(event)
-        self.rejudge(event.target)
-        return True
+        self._note(event.target)
+        if not isinstance(event, PersonErased):
+            return True
+        self.tally.cutoffs, self._cutoffs = True, None
+        return False
 
-    def rejudge(self, target: str) -> None:
-        """Bring what holds for a comment or a correction up to date, about which there is a fact."""
-        node = self.at(target)
-        node.flags |= FLAGS["complex"]
-        self.judge(node)
+    def _note(self, target: str) -> None:
+        """Note that there is a fact about a comment, a correction or the thread, which has to be judged."""
+        if target:
+            self.at(target).flags |= FLAGS["complex"]
+        self.unjudged[target] = None
+
+    def settle(self) -> None:
+        """
+        Judge what the facts that were taken are about.
+
+        Complexity: O(facts about each target), and the nodes whose liveness changes.
+        """
+        while self.unjudged:
+            target, _ = self.unjudged.popitem()
+            if target:
+                self.judge(self.at(target))
+            else:
+                self._judge_thread()
 
     def judge(self, node: Node) -> None:
         """Bring what holds for a comment or a correction up to date."""
@@ -287,16 +313,12 @@ class Outline:
         elif node.post is not None:
             self._judge(node)
 
-    def _take_thread(self, event: Event) -> bool:
+    def _judge_thread(self) -> None:
         cells, tally = self.facts.cells(""), self.tally
         tally.locked = bool(Locks(cells, self.rules).up)
         tally.late = "locked" in cells
         described = description(cells, self.rules)
         tally.described = None if described is None else self._place(described)
-        if "person" not in cells or event not in cells["person"].values():
-            return True
-        tally.cutoffs, self._cutoffs = True, None
-        return False
 
     @property
     def cutoffs(self) -> Mapping[str, str]:
@@ -352,7 +374,7 @@ class Outline:
         if before is not None or (former is not None and former.flags & FLAGS["correction"]):
             return False
         if former is not None and former.post is not None:
-            self.rejudge(posted.id)  # a mark that came with another fact under the id
+            self._note(posted.id)  # a mark that came with another fact under the id
             return True
         node = self.at(posted.id)
         if posted.parent is not None:
@@ -493,6 +515,9 @@ class Outline:
             if child.live:
                 self._gain(void)
         void.active = max(void.active, node.active)
+        if node.id in self.quiet:
+            self.quiet.remove(node.id)
+            self.quiet.add(NIL)
         self.tally.live -= node.live
         node.kids, node.replies, node.active = 0, 0, ""
 

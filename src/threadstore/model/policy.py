@@ -148,7 +148,7 @@ class Policy:
         editors: Roles that decide corrections.
         describers: Roles that set a thread's title, address and version.
         screen: Called with a command that brings text and the thread; "hold" lets it wait for a moderator, "refuse" rejects it.
-        may: Called with every command and the thread, after the rules have allowed it; False rejects it. It can not grant what
+        may: Called with every command and the thread, after the rules have allowed it; False rejects it. It cannot grant what
             the rules forbid, since views judge by the rules.
     """
 

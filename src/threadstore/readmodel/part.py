@@ -67,7 +67,7 @@ class Loaded:
         row: Its row; None for a thread without events.
     """
 
-    __slots__ = ("acts", "children", "facts", "key", "known", "nodes", "posts", "reactions", "row", "rows")
+    __slots__ = ("acts", "children", "facts", "key", "known", "nodes", "posts", "reactions", "row", "rows", "steps")
 
     def __init__(self, key: str, row: ThreadRow | None) -> None:
         self.key = key
@@ -87,6 +87,8 @@ class Loaded:
         self.children: _Read[str, list[str]] = _Read("children")
         #: The largest id of what a person did.
         self.acts: _Read[str, str] = _Read("act")
+        #: How many times something was read.
+        self.steps = 0
         if row is None:
             self.facts[""] = []
 

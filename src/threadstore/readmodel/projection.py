@@ -148,6 +148,11 @@ def _folded(loaded: Loaded, placed: Sequence[Placed], rules: Rules, decided: Par
                 forgotten = not part.take(event, position) or forgotten
             except Missing as each:  # go on, to learn what else is
                 missing.append(each)
+        while part.outline.unjudged:
+            try:
+                part.outline.settle()
+            except Missing as each:
+                missing.append(each)
         try:
             if forgotten and not missing:
                 for target in (*targets, *(event.target for _, event in placed if isinstance(event, _WORDS))):

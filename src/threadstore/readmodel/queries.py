@@ -7,7 +7,7 @@ missing at once is asked in one step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,15 @@ _COLUMNS: Final = columns_of("t").replace("t.revision", REVISION, 1)
 _THREAD: Final = f"SELECT {_COLUMNS}, {END}, {HAS_ERASURES} FROM threads AS t WHERE t.key = ?1"
 
 _NODE: Final = f"SELECT {COMMENT} FROM comments INDEXED BY comments_by_id WHERE model = ? AND id = ?"
+#: Some nodes and those above them, level by level; each once.
+_LINES: Final = f"""
+    WITH RECURSIVE places(n) AS (SELECT 1 UNION ALL SELECT n + 16 FROM places WHERE n + 16 < length(?2)),
+    line(id) AS (
+        SELECT substr(?2, n, 16) FROM places
+        UNION SELECT c.parent FROM line
+        CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = line.id LIMIT ?3)
+    SELECT {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
+    FROM line CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = line.id"""
 _FACTS: Final = """
     SELECT position, revision, crc, data FROM events WHERE id = ?2 AND thread = ?3
     UNION ALL
@@ -45,6 +54,10 @@ _POSTS: Final = f"""
 _CHILDREN: Final = f"SELECT {COMMENT} FROM comments WHERE model = ? AND parent = ?"
 _ALL_FACTS: Final = "SELECT position, revision, crc, data FROM events WHERE thread = ? ORDER BY revision"
 _BEYOND: Final = b"\xff" * 17
+
+#: How many times nodes are read one by one before those above them are read along.
+_STEPS: Final = 5
+_DOUBLINGS: Final = 20
 
 
 def thread_row(key: str) -> Plan[ThreadRow | None]:
@@ -196,9 +209,30 @@ _QUERIES: Final[Mapping[str, _Query]] = {
 }
 
 
+def _lines(loaded: Loaded, ids: Sequence[str]) -> Plan[None]:
+    """Read some nodes and those above them: of each, twice as many as the last time."""
+    if not ids:
+        return
+    most = len(ids) << min(loaded.steps - _STEPS, _DOUBLINGS)
+    [rows] = yield [Sql(_LINES, (_model(loaded), b"".join(map(to_bytes, ids)), most))]
+    loaded.nodes.update(dict.fromkeys(ids))
+    for row in rows:
+        loaded.put(row)
+
+
 def loading(loaded: Loaded, missing: Iterable[Missing]) -> Plan[None]:
-    """Read what is missing."""
+    """
+    Read what is missing.
+
+    A change at the end of a deep chain goes from node to node up, and each is found missing after the one below it. So after a
+    few steps the nodes above are read along, each time twice as many.
+    """
     wanted = {(each.what, each.key): _QUERIES[each.what] for each in missing}
+    loaded.steps += 1
+    if loaded.steps > _STEPS:
+        ids = [key for what, key in wanted if what == "node"]
+        yield from _lines(loaded, ids)
+        wanted = {key: query for key, query in wanted.items() if key[0] != "node"}
     answers = yield [query.ask(loaded, key) for (_, key), query in wanted.items()]
     for ((_, key), query), rows in zip(wanted.items(), answers, strict=True):
         query.note(loaded, key, rows)

@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 _ERASED: Final = FLAGS["erased"]
+_CORRECTION: Final = FLAGS["correction"]
 _CHUNK: Final = 1_000
 _CATCH_UP: Final = 40
 
@@ -106,6 +107,10 @@ class Builder:
         self.unreadable += revision - self.revision
         self.revision = revision
         outline = self.part.outline
+        outline.settle()
+        for place in sorted(self.nodes, key=_by_id):  # parents first, so that every way up is short
+            if not place.flags & _CORRECTION:
+                outline.root(place)
         if self._forgotten:
             for node in list(outline.nodes.values()):
                 if node is not None:
@@ -197,6 +202,10 @@ class Builder:
         row.unreadable, row.building = self.unreadable, 0
         row.since = min((to_bytes(node.since) for node in self.nodes if node.since), default=None)
         return row
+
+
+def _by_id(node: Node) -> str:
+    return node.id
 
 
 def _target(fact: Event) -> bytes:

@@ -193,7 +193,7 @@ class Spec:
         return Spec(self.events, policy=self.policy, moment=moment)
 
     def _is_absorbed(self, event: Event) -> bool:
-        return any(erasure.absorbs(event) for erasure in self.erasures)
+        return any(erasure.covers(event) for erasure in self.erasures)
 
     def _all(self, kind: type[E]) -> list[E]:
         """Return the facts of *kind* in order; those that `as_of` moves only up to the moment."""
@@ -516,7 +516,7 @@ class Spec:
             text_id=text.id,
             body=None if concealed else text.body,
             concealed=concealed,
-            standing=standing,
+            flags=standing,
             stale=self._stale(id),
             spoiler="spoiler" in standing,
             reactions={} if is_tombstone else self._reactions(id),
@@ -545,7 +545,7 @@ class Spec:
             text_id=id,
             body=None,
             concealed="missing",
-            standing=("missing",),
+            flags=("missing",),
             stale=False,
             spoiler=False,
             reactions={},
@@ -660,7 +660,7 @@ class Spec:
             decided_at=time_of(decision.id) if decision else None,
             decision_note=decision.note if decision and not concealed else "",
             concealed=concealed,
-            standing=standing,
+            flags=standing,
             span=None,
             orphaned=False,
             marks=self._marks_of_correction(event.id) if eyes.moderates else {},

@@ -211,7 +211,7 @@ def feeds_agree(store: ThreadStore, keys: Sequence[str], reader: Reader) -> None
 
 #: What a feed tells of a comment.
 _TOLD: Final = ("id", "parent", "author", "posted_at", "edited_at", "edited_by", "text_id", "body")
-_JUDGED: Final = ("concealed", "standing", "stale", "spoiler", "meta")
+_JUDGED: Final = ("concealed", "flags", "stale", "spoiler", "meta")
 
 
 def _said(view: Any) -> list[Any]:
@@ -335,7 +335,7 @@ def _as_kept(events: Sequence[e.Event], known: Sequence[e.Event], policy: Policy
     facts = [event for event in (*known, *events) if isinstance(event, e.CommentErased | e.PersonErased)]
     erasures = [erasure for fact in facts if (erasure := erasure_of(fact, policy.rules)) is not None]
     for event in events:
-        yield e.redact(event) if any(erasure.absorbs(event) for erasure in erasures) else event
+        yield e.redact(event) if any(erasure.covers(event) for erasure in erasures) else event
 
 
 def _outcome(do: Callable[[], Any]) -> tuple[Any, str | None]:

@@ -173,7 +173,7 @@ def placeholder(node: Node, depth: int, replies: tuple[CommentView, ...], left: 
         text_id=node.id,
         body=None,
         concealed="missing",
-        standing=("missing",),
+        flags=("missing",),
         stale=False,
         spoiler=False,
         reactions=NO_COUNTS,

@@ -78,7 +78,7 @@ def _correction(
         decided_at=None if decided is None else time_of(decided.id),
         decision_note="" if decided is None or forgotten or concealed else decided.note,
         concealed=concealed,
-        standing=flags,
+        flags=flags,
         span=span,
         orphaned=looked and span is None,
         marks=marks_of(cells, ("removed", "reported"), suggested, lens.rules) if lens.moderates else NO_MARKS,
