@@ -485,9 +485,7 @@ class Killer:
             self._live(job, ledger)
             yield
 
-    def _at_each_step(
-        self, jobs: list[Job], before: tuple[str, ...], *, older: bool = False
-    ) -> Iterator[tuple[Job, Ledger]]:
+    def _at_each_step(self, jobs: list[Job], before: tuple[str, ...], *, older: bool = False) -> Iterator[tuple[Job, Ledger]]:
         """
         Yield each of the *jobs* with a fault for each way to die at each of its steps, and what is known of its file.
 

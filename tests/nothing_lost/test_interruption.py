@@ -18,13 +18,13 @@ from pathlib import Path
 from random import Random
 from threading import Thread
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 import threadstore
-from threadstore import Actor, Policy, ThreadStore
-from threadstore.errors import StoreClosed, StoreUnavailable
+from threadstore import Actor, ThreadStore
+from threadstore.errors import StoreClosed
 from threadstore.store import rebuilding
 from threadstore.testing.given import EPOCH, id_of, posted
 
@@ -353,7 +353,9 @@ def test_signals_at_any_moment(swift: Path, monkeypatch: pytest.MonkeyPatch, sca
     random = Random(11)
     rounds, known, hit = scale(150, 20_000), set[str](), 0
     others = [Beside(world.store, f"beside {n}", rounds) for n in range(2)]
-    calls: list[Callable[[], object]] = [lambda name=name: READS[name](world, "") for name in ("view", "latest", "rebuild_thread")]  # type: ignore[misc]
+    calls: list[Callable[[], object]] = [
+        lambda name=name: READS[name](world, "") for name in ("view", "latest", "rebuild_thread")
+    ]  # type: ignore[misc]
 
     def interrupt(_number: int, _frame: object) -> None:
         raise Interruption
