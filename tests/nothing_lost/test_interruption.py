@@ -1,9 +1,9 @@
 """
 An exception out of nowhere, such as a KeyboardInterrupt or a web server's timeout, at any line of any call.
 
-`sys.settrace` raises it at each line of the package in turn, and signals raise it at any moment. Afterwards nothing is half done: a
-command has happened wholly or not at all, the store is sound, the next call works at once, whoever waited for the interrupted
-one has its answer exactly once, and the store can be closed.
+`sys.settrace` raises it at each line of the package in turn, and signals raise it at any moment. Afterwards nothing is half
+done: a command has happened wholly or not at all, the store is sound, the next call works at once, whoever waited for the
+interrupted one has its answer exactly once, and the store can be closed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from threading import Thread
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -53,9 +53,10 @@ def leavings(code: CodeType) -> frozenset[int]:
     for place in range(len(steps)):
         if said[place : place + 4] == ["None", "None", "None", "CALL"] or said[place : place + 2] == _FAILING:
             found.add(steps[place].offset)
-            while place and said[place - 1] in ("SWAP", "NOP"):
-                place -= 1
-                found.add(steps[place].offset)
+            before = place
+            while before and said[before - 1] in ("SWAP", "NOP"):
+                before -= 1
+                found.add(steps[before].offset)
     return frozenset(found)
 
 
@@ -73,7 +74,7 @@ class Interrupter:
         self.left = at
         self.was = ""
 
-    def __enter__(self) -> Interrupter:
+    def __enter__(self) -> Self:
         self._former = sys.gettrace()
         sys.settrace(self._trace)
         return self
@@ -312,8 +313,8 @@ def test_whoever_waits_for_an_interrupted_leader_is_answered_once(
     name: str, world: World, scale: Any, check_whole: Callable[[ThreadStore], None]
 ):
     """
-    At whatever line one writer is interrupted, while others wait to be committed with it: each of these is answered, once, and its
-    comment is there once.
+    At whatever line one writer is interrupted, while others wait to be committed with it: each of these is answered, once, and
+    its comment is there once.
     """
     random, hit, tries = Random(name), 0, scale(80, 3_000)
     expected: set[str] = set()
