@@ -29,7 +29,7 @@ from threadstore import (
     anchor,
     quote_of,
 )
-from threadstore.model.events import TextQuote
+from threadstore.model.values import TextQuote
 
 __all__ = ["Act", "changed", "comment_id", "form_of", "routes", "show_problem", "slot_form"]
 

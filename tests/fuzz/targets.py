@@ -23,11 +23,13 @@ from threadstore.errors import CommentNotFound, DataError, InvalidCursor, Reject
 from threadstore.model import codec
 from threadstore.model.commands import AnyCommand, Command
 from threadstore.model.corrections import Article, anchor, quote_of
-from threadstore.model.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, actor_key, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import CommentPosted, Event, UnknownEvent
 from threadstore.model.ids import NIL, make_id
 from threadstore.model.mentions import Names
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS, Order, Votes, key
+from threadstore.model.values import Actor, TextQuote, actor_key
 from threadstore.testing.given import (
     MODERATOR,
     THREAD,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.model.events import CommentPosted, CorrectionSuggested, Event, TextQuote
+from threadstore.model.events import CommentPosted, CorrectionSuggested, Event
+from threadstore.model.values import TextQuote
 from threadstore.testing.histories import random_history
 from threadstore.testing.laws import CONVERGENCE_LAWS, LAWS, Case, Law
 from threadstore.testing.prove import histories_obey

@@ -25,6 +25,7 @@ from threadstore import Event, Policy, ThreadStore, fold
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model import events as e
 from threadstore.model.ids import id_for, time_of
+from threadstore.model.values import Actor
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -189,7 +190,7 @@ def test_votes_against_reach_every_order():
     for _ in range(150):
         number += 1
         kind = random.choice(["up", "down", "up", "support"])
-        facts.append(reacted(number, random.randrange(1, 25), kind, by=e.Actor(f"u-{random.randrange(12)}")))
+        facts.append(reacted(number, random.randrange(1, 25), kind, by=Actor(f"u-{random.randrange(12)}")))
     policy = Policy(kinds={"up", "down", "support"}, exclusive=[{"up", "down"}])
     random.shuffle(facts)
     with ThreadStore(SqliteLog.open(":memory:"), policy=policy, now=Wall(1 << 43)) as store:

@@ -34,7 +34,7 @@ from threadstore import (
     ThreadStore,
     fold,
 )
-from threadstore.model.events import is_redacted
+from threadstore.model.erasure import is_redacted
 from threadstore.model.status import erasure_of
 from threadstore.testing.laws import ThreadReading
 from threadstore.testing.places import Place, Wall

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadstore.errors import CommentNotFound
-from threadstore.model.events import Actor, CommentPosted, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import NIL, time_of
 from threadstore.model.ranking import ORDERS, Order
+from threadstore.model.values import Actor
 from threadstore.testing.examples import EXAMPLES
 from threadstore.testing.given import (
     BOB,

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import REGISTERS, Actor, CommentPosted, Event, UnknownEvent, redact, same_fact
+from threadstore.model.erasure import redact, same_fact
+from threadstore.model.events import REGISTERS, CommentPosted, Event, UnknownEvent
 from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
+from threadstore.model.values import Actor
 from threadstore.testing.given import EPOCH, THREAD
 from threadstore.testing.histories import (
     ACTORS,

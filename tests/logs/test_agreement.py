@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from threadstore.errors import StoreError
 from threadstore.log.protocol import ANY, NONE, EventLog, Record, Revision
 from threadstore.log.sqlite import SqliteLog
-from threadstore.model.events import Actor, CommentEdited, CommentPosted, Erasure, Event, redact
+from threadstore.model.erasure import Erasure, redact
+from threadstore.model.events import CommentEdited, CommentPosted, Event
 from threadstore.model.ids import make_id
+from threadstore.model.values import Actor
 from threadstore.testing.memory_log import MemoryLog
 
 Step = Callable[[EventLog], Any]

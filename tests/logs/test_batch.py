@@ -12,8 +12,10 @@ from threadstore.errors import ConflictingEvent, CorruptRecord, WrongRevision
 from threadstore.log.batch import END, Erasures, check_expected, check_limit, check_place, check_same
 from threadstore.log.protocol import ANY, NONE, Position, Record, Revision
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import Actor, CommentEdited, CommentPosted, CommentReported, Erasure, Event, ThreadDescribed
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentEdited, CommentPosted, CommentReported, Event, ThreadDescribed
 from threadstore.model.ids import make_id
+from threadstore.model.values import Actor
 
 
 def number(value: int) -> str:

@@ -13,7 +13,8 @@ from threadstore.errors import ConflictingEvent, StoreClosed, StoreError, StoreU
 from threadstore.log.batch import check_expected
 from threadstore.log.protocol import ANY, Appended, Damage, EventLog, Record
 from threadstore.model.codec import encode
-from threadstore.model.events import Erasure, Event, UnknownEvent, is_redacted, redact
+from threadstore.model.erasure import Erasure, is_redacted, redact
+from threadstore.model.events import Event, UnknownEvent
 from threadstore.testing import contract
 from threadstore.testing.contract import CHECKS, Check, check_event_log
 from threadstore.testing.memory_log import MemoryLog

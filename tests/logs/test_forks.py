@@ -19,7 +19,8 @@ import pytest
 from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.log import _connections as databases
 from threadstore.log.sqlite import SqliteLog
-from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id
 from threadstore.testing.memory_log import MemoryLog
 

@@ -17,8 +17,10 @@ from threadstore.log import _connections
 from threadstore.log._schema import event_checksum, filled, seed, unfilled
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model.codec import encode
-from threadstore.model.events import Actor, CommentErased, CommentPosted, CommentReported, Erasure, is_redacted, redact
+from threadstore.model.erasure import Erasure, is_redacted, redact
+from threadstore.model.events import CommentErased, CommentPosted, CommentReported
 from threadstore.model.ids import make_id
+from threadstore.model.values import Actor
 
 Open = Callable[..., SqliteLog]
 ANN = Actor("u-ann", "Ann Lee-Secret")

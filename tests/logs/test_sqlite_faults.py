@@ -18,7 +18,8 @@ from threadstore.errors import CorruptRecord, StoreFull, StoreUnavailable
 from threadstore.log._connections import Database
 from threadstore.log.protocol import Appended, Record
 from threadstore.log.sqlite import SqliteLog
-from threadstore.model.events import CommentErased, CommentPosted, Erasure, Event
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentErased, CommentPosted, Event
 from threadstore.model.ids import make_id
 
 

@@ -22,7 +22,8 @@ from threadstore.log._appending import in_order
 from threadstore.log._connections import Database
 from threadstore.log._schema import event_checksum, seed, sound_rows
 from threadstore.log.sqlite import SqliteLog, _records, _records_of
-from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id, to_bytes
 
 Open = Callable[..., SqliteLog]

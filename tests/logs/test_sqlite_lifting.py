@@ -16,8 +16,10 @@ from threadstore.log._connections import Database
 from threadstore.log._schema import checksum, event_checksum, filled, seed
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model.codec import encode
-from threadstore.model.events import Actor, CommentErased, CommentPosted, Erasure, Event, ThreadDescribed, redact
+from threadstore.model.erasure import Erasure, redact
+from threadstore.model.events import CommentErased, CommentPosted, Event, ThreadDescribed
 from threadstore.model.ids import make_id, to_bytes
+from threadstore.model.values import Actor
 
 Open = Callable[..., SqliteLog]
 

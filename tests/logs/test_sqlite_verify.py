@@ -17,8 +17,10 @@ from threadstore.log._verify import verify
 from threadstore.log.protocol import Damage
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model.codec import encode
-from threadstore.model.events import Actor, CommentPosted, Erasure
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id, to_bytes
+from threadstore.model.values import Actor
 
 Open = Callable[..., SqliteLog]
 

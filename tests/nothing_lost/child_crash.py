@@ -40,16 +40,8 @@ from threadstore.errors import Rejected
 from threadstore.log.protocol import Record
 from threadstore.model import commands as c
 from threadstore.model.codec import decode
-from threadstore.model.events import (
-    CommentErased,
-    CommentPosted,
-    CorrectionSuggested,
-    Erasure,
-    Event,
-    PersonErased,
-    is_redacted,
-    same_fact,
-)
+from threadstore.model.erasure import Erasure, is_redacted, same_fact
+from threadstore.model.events import CommentErased, CommentPosted, CorrectionSuggested, Event, PersonErased
 from threadstore.store.store import ThreadStore
 from threadstore.views.thread import fold
 

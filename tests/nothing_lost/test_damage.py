@@ -22,7 +22,8 @@ import pytest
 import threadstore
 from threadstore import Actor, Event, Policy, ThreadStore, ThreadStoreError, fold
 from threadstore.errors import CorruptRecord
-from threadstore.model.events import CommentRemoved, Erasure
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentRemoved
 from threadstore.model.ids import from_bytes, make_id
 
 ANN, BOB, MOD = Actor("u-ann", "Ann Lee"), Actor("u-bob", "Bob Park"), Actor("u-mod", "Mo", "moderator")

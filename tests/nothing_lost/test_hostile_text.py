@@ -24,8 +24,8 @@ import threadstore
 from threadstore import Actor, CommentPosted, Policy, TextQuote, ThreadStore, ThreadView, fold
 from threadstore.model import mentions
 from threadstore.model.codec import encode
-from threadstore.model.events import MAX_BODY, MAX_NAME
 from threadstore.model.mentions import MAX_CALLS, Names
+from threadstore.model.values import MAX_BODY, MAX_NAME
 from threadstore.testing.given import MODERATOR, THREAD, id_of, moment, posted
 
 pytestmark = pytest.mark.usefixtures("guard")

@@ -40,12 +40,13 @@ from threadstore import (
 from threadstore.decide.decide import decide
 from threadstore.model.codec import encode
 from threadstore.model.commands import Post
-from threadstore.model.events import MAX_CANCELS, redact
+from threadstore.model.erasure import redact
 from threadstore.model.ids import MAX_MILLIS, NIL, id_for, make_id, time_of
 from threadstore.model.index import Index
 from threadstore.model.mentions import MAX_ABOVE
 from threadstore.model.outline import Missing, Node
 from threadstore.model.ranking import ORDERS
+from threadstore.model.values import MAX_CANCELS
 from threadstore.readmodel import projection
 from threadstore.readmodel.part import Loaded
 from threadstore.readmodel.queries import loading

@@ -20,6 +20,7 @@ from threadstore.model import codec
 from threadstore.model import events as e
 from threadstore.model.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances, shared_actor
 from threadstore.model.ids import NIL, from_bytes, make_id, to_bytes
+from threadstore.model.values import ROLES, SUPPORT, Actor, TextQuote
 from threadstore.testing.given import id_of
 
 DATA = Path(__file__).parents[1] / "data"
@@ -30,7 +31,7 @@ def nth(number: int) -> str:
 
 
 ID, COMMENT, MARK = nth(9), nth(1), nth(2)
-ANN = e.Actor("u-17", "Ann Lee")
+ANN = Actor("u-17", "Ann Lee")
 WIRE_ANN = ["u-17", "Ann Lee", "reader"]
 HEAD = [to_bytes(ID), "t", WIRE_ANN]
 TAGS = {kind.__struct_config__.tag for kind in FIELDS}
@@ -197,13 +198,13 @@ oddities = st.sampled_from(
     ]
 )
 ids = st.builds(make_id, st.integers(0, 2**48 - 1), st.integers(0, 4095), st.integers(0, 2**62 - 1))
-quotes = st.builds(e.TextQuote, texts(), texts(), texts(), st.integers(0, 2**53))
+quotes = st.builds(TextQuote, texts(), texts(), texts(), st.integers(0, 2**53))
 extras = st.lists(objects | oddities, max_size=3).map(tuple)
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "id": ids,
     "thread": names(),
-    "actor": st.none() | st.builds(e.Actor, names().filter(lambda id: "@" not in id), texts(), st.sampled_from(e.ROLES)),
+    "actor": st.none() | st.builds(Actor, names().filter(lambda id: "@" not in id), texts(), st.sampled_from(ROLES)),
     "extra": st.just(()) | extras,
     "comment": ids,
     "parent": st.none() | ids,
@@ -220,7 +221,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "suggestion": texts(),
     "outcome": st.sampled_from(e.OUTCOMES),
     "person": names(),
-    "kind": st.just(e.SUPPORT) | names(),
+    "kind": st.just(SUPPORT) | names(),
     "schema": st.integers(0, 2**53),
     "spoiler": st.booleans(),
     "held": st.booleans(),
@@ -826,7 +827,7 @@ def test_a_glance_at_several_records():
 
 def test_the_actor_of_a_glance():
     """It is the one that decoding gives, and one object for however many records; nobody stays nobody."""
-    record = encode(e.CommentDeleted(id=id_of(1), thread="t", actor=e.Actor("ann", "Ann Lee", "author"), comment=id_of(2)))
+    record = encode(e.CommentDeleted(id=id_of(1), thread="t", actor=Actor("ann", "Ann Lee", "author"), comment=id_of(2)))
     actor = shared_actor(glance(record)[4])
     assert actor == decode(record).actor
     assert actor is shared_actor(glance(record)[4])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from threadstore.errors import UnsafeText
 from threadstore.model.corrections import Article, anchor, quote_of
-from threadstore.model.events import MAX_QUOTE, TextQuote
+from threadstore.model.values import MAX_QUOTE, TextQuote
 
 STORY = "It rained at nite. We slept at nite, too, and woke up late."
 NITE = quote_of(STORY, 31, 35, context=8)

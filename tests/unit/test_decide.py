@@ -15,9 +15,8 @@ from threadstore import errors
 from threadstore.decide.decide import Decision, Mint, decide, is_same_request, resolve
 from threadstore.decide.questions import SYSTEM, ask_hooks
 from threadstore.model import commands as c
+from threadstore.model.erasure import redact
 from threadstore.model.events import (
-    MAX_CANCELS,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -38,14 +37,13 @@ from threadstore.model.events import (
     ReportsResolved,
     SpoilerCleared,
     SpoilerMarked,
-    TextQuote,
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
-    redact,
 )
 from threadstore.model.ids import NIL, id_for, make_id, time_of
 from threadstore.model.policy import Policy, Verdict
+from threadstore.model.values import MAX_CANCELS, Actor, TextQuote
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

@@ -14,11 +14,9 @@ from msgspec.structs import replace
 
 from threadstore.errors import UnsafeText
 from threadstore.model import events
+from threadstore.model.erasure import Erasure, is_redacted, redact, same_fact, text_fields
 from threadstore.model.events import (
     REGISTERS,
-    ROLES,
-    SUPPORT,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -32,7 +30,6 @@ from threadstore.model.events import (
     CommentUnpinned,
     CorrectionDecided,
     CorrectionSuggested,
-    Erasure,
     Event,
     PersonErased,
     ReactionGiven,
@@ -41,17 +38,13 @@ from threadstore.model.events import (
     Shape,
     SpoilerCleared,
     SpoilerMarked,
-    TextQuote,
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
     UnknownEvent,
-    is_redacted,
-    redact,
-    same_fact,
-    text_fields,
 )
 from threadstore.model.ids import NIL, make_id
+from threadstore.model.values import ROLES, SUPPORT, Actor, TextQuote
 
 
 def nth(number: int) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from threadstore.model.events import Actor, Event, UnknownEvent, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import Event, UnknownEvent
 from threadstore.model.policy import Policy
+from threadstore.model.values import Actor
 from threadstore.plans import run
 from threadstore.testing.given import (
     ANN,

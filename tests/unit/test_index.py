@@ -7,19 +7,14 @@ from random import Random
 import msgspec
 import pytest
 
-from threadstore.model.events import (
-    Actor,
-    Event,
-    PersonErased,
-    UnknownEvent,
-    actor_key,
-    redact,
-)
+from threadstore.model.erasure import redact
+from threadstore.model.events import Event, PersonErased, UnknownEvent
 from threadstore.model.ids import NIL, invert
 from threadstore.model.index import Index, sort_key
 from threadstore.model.outline import CORRECTIONS, FLAGS, TOP, Node, Tally, flags_in
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS, Order
+from threadstore.model.values import Actor, actor_key
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

@@ -8,10 +8,11 @@ from random import Random
 
 import pytest
 
-from threadstore.model.events import Actor, Event
+from threadstore.model.events import Event
 from threadstore.model.outline import FLAGS, Node
 from threadstore.model.policy import Policy
 from threadstore.model.status import Locks
+from threadstore.model.values import Actor
 from threadstore.plans import Plan, run
 from threadstore.testing.given import (
     ANN,

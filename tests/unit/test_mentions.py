@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.model.events import MAX_NAME, Actor, actor_key
 from threadstore.model.ids import make_id
 from threadstore.model.mentions import MAX_ABOVE, MAX_CALLS, Call, Mention, Names, Use, calls, is_name, resolve
+from threadstore.model.values import MAX_NAME, Actor, actor_key
 from threadstore.testing.given import id_of as fact
 from threadstore.testing.given import posted
 from threadstore.views.thread import fold

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from threadstore.model.events import Event, actor_key
+from threadstore.model.events import Event
 from threadstore.model.ids import NIL
 from threadstore.model.outline import (
     CORRECTIONS,
@@ -25,6 +25,7 @@ from threadstore.model.outline import (
 from threadstore.model.policy import Policy
 from threadstore.model.state import Cells, Reaction, State
 from threadstore.model.status import CONCEALMENTS
+from threadstore.model.values import actor_key
 from threadstore.testing.given import (
     ANN,
     BOB,

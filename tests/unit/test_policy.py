@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from threadstore.model.events import MAX_BODY, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor
 from threadstore.model.policy import Policy, Rules
+from threadstore.model.values import MAX_BODY, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor
 
 DEFAULTS: dict[str, Any] = {
     "max_body": 20_000,

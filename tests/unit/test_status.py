@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from threadstore.model.events import Actor, Erasure, Event, ReactionGiven
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import Event, ReactionGiven
 from threadstore.model.policy import Policy
 from threadstore.model.status import (
     Locks,
@@ -28,6 +29,7 @@ from threadstore.model.status import (
     person_cutoffs,
     rivals,
 )
+from threadstore.model.values import Actor
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

@@ -47,8 +47,9 @@ from threadstore import (
     fold,
 )
 from threadstore.log.sqlite import SqliteLog
-from threadstore.model.events import MAX_CANCELS, redact
+from threadstore.model.erasure import redact
 from threadstore.model.ids import make_id
+from threadstore.model.values import MAX_CANCELS
 from threadstore.testing.given import ANN, AUTHOR, BOB, EDITOR, EPOCH, MODERATOR, THREAD, id_of, moment, posted, reacted
 from threadstore.testing.places import Place, Wall
 

@@ -6,10 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from threadstore.model.events import Actor, CommentPosted, Event, UnknownEvent, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import CommentPosted, Event, UnknownEvent
 from threadstore.model.ids import NIL
 from threadstore.model.policy import Policy
 from threadstore.model.state import cells_of_facts
+from threadstore.model.values import Actor
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from threadstore.errors import CommentNotFound, InvalidCursor
-from threadstore.model.events import Actor, CommentPosted, Event, TextQuote
+from threadstore.model.events import CommentPosted, Event
 from threadstore.model.ids import NIL, time_of
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS
+from threadstore.model.values import Actor, TextQuote
 from threadstore.plans import run
 from threadstore.testing.given import (
     ANN,

@@ -16,7 +16,8 @@ from threadstore.log._schema import bucket_of, checksum, event_checksum, filled,
 from threadstore.log.batch import Erasures, check_expected, check_same, distinct
 from threadstore.log.protocol import Appended, Expected, Position, Record, Revision
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import Erasure, Event, is_redacted, redact
+from threadstore.model.erasure import Erasure, is_redacted, redact
+from threadstore.model.events import Event
 from threadstore.model.ids import all_to_bytes, from_bytes, to_bytes
 from threadstore.plans import Many, Plan, Row, Sql
 

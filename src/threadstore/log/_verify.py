@@ -17,7 +17,7 @@ from threadstore.log._schema import bucket_of, checksum, is_sound, seed, unfille
 from threadstore.log.batch import Erasures
 from threadstore.log.protocol import Damage, Position
 from threadstore.model.codec import decode
-from threadstore.model.events import Erasure, is_redacted
+from threadstore.model.erasure import Erasure, is_redacted
 from threadstore.model.ids import to_bytes
 
 __all__ = ["verify"]

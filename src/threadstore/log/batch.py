@@ -14,7 +14,8 @@ from typing import Final
 from threadstore.errors import ConflictingEvent, WrongRevision
 from threadstore.log.protocol import Expect, Expected
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import Erasure, Event, same_fact
+from threadstore.model.erasure import Erasure, same_fact
+from threadstore.model.events import Event
 
 __all__ = ["END", "Erasures", "check_expected", "check_limit", "check_place", "check_same", "distinct"]
 

@@ -29,7 +29,8 @@ from msgspec import Struct
 
 from threadstore.errors import CorruptRecord
 from threadstore.model.codec import decode
-from threadstore.model.events import Erasure, Event
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import Event
 
 __all__ = [
     "ANY",

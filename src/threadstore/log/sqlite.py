@@ -41,7 +41,8 @@ from threadstore.log._schema import last_erasure, seed
 from threadstore.log._verify import verify
 from threadstore.log.batch import END, check_limit, check_place
 from threadstore.log.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision
-from threadstore.model.events import Erasure, Event
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import Event
 from threadstore.model.ids import is_id, to_bytes
 from threadstore.plans import Many, Plan, Row, Sql
 

@@ -34,6 +34,7 @@ from msgspec.structs import fields
 from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
 from threadstore.model import events as e
 from threadstore.model.ids import from_bytes, to_bytes
+from threadstore.model.values import SUPPORT, Actor, TextQuote
 
 __all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "encode", "glance", "glances", "shared_actor"]
 
@@ -95,7 +96,7 @@ def _several_ids(value: Any) -> tuple[str, ...]:
     return tuple(map(from_bytes, value))
 
 
-def _actor(value: Any) -> e.Actor | None:
+def _actor(value: Any) -> Actor | None:
     if value is None:
         return None
     if type(value) is not list or len(value) != 3:
@@ -104,13 +105,13 @@ def _actor(value: Any) -> e.Actor | None:
 
 
 #: A thread has far fewer people than events, so most actors of a replay are shared.
-_shared_actor = lru_cache(maxsize=4096)(e.Actor)
+_shared_actor = lru_cache(maxsize=4096)(Actor)
 
 
-def _quote(value: Any) -> e.TextQuote:
+def _quote(value: Any) -> TextQuote:
     if type(value) is not list or len(value) != 4:
         raise ValueError("a quote must be an array of exact, prefix, suffix and start")
-    return e.TextQuote(*value)
+    return TextQuote(*value)
 
 
 def _meta(value: Any) -> Any:
@@ -246,7 +247,7 @@ def _values_of_post(event: e.CommentPosted) -> Sequence[Any]:
 
 def _values_of_reaction(event: e.ReactionGiven) -> Sequence[Any]:
     values = (_GIVEN, SCHEMA, to_bytes(event.id), event.thread, event.actor, to_bytes(event.comment))
-    return values if event.kind == e.SUPPORT else (*values, event.kind)
+    return values if event.kind == SUPPORT else (*values, event.kind)
 
 
 _POSTED: Final = "comment.posted"
@@ -302,7 +303,7 @@ def glances(several: Sequence[bytes]) -> list[list[Any]]:
     return list(map(glance, several))
 
 
-def shared_actor(value: list[Any] | None) -> e.Actor | None:
+def shared_actor(value: list[Any] | None) -> Actor | None:
     """Return the actor that a value of `glance` stands for."""
     return None if value is None else _shared_actor(*value)
 
@@ -393,7 +394,7 @@ def _post(
     )
 
 
-def _reaction(_tag: str, _schema: int, id: Any, thread: Any, actor: Any, comment: Any, kind: Any = e.SUPPORT) -> e.ReactionGiven:
+def _reaction(_tag: str, _schema: int, id: Any, thread: Any, actor: Any, comment: Any, kind: Any = SUPPORT) -> e.ReactionGiven:
     return e.ReactionGiven(id=from_bytes(id), thread=thread, actor=_actor(actor), comment=from_bytes(comment), kind=kind)
 
 

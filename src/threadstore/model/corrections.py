@@ -37,7 +37,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from threadstore.model.events import TextQuote
+from threadstore.model.values import TextQuote
 
 __all__ = ["Article", "anchor", "quote_of"]
 

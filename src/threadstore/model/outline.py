@@ -29,15 +29,7 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from threadstore.model.events import (
-    CommentPosted,
-    CorrectionSuggested,
-    Event,
-    PersonErased,
-    ReactionGiven,
-    ReactionWithdrawn,
-    actor_key,
-)
+from threadstore.model.events import CommentPosted, CorrectionSuggested, Event, PersonErased, ReactionGiven, ReactionWithdrawn
 from threadstore.model.ids import NIL
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, Reaction, posted_in
@@ -57,6 +49,7 @@ from threadstore.model.status import (
     person_cutoffs,
     rivals,
 )
+from threadstore.model.values import actor_key
 
 __all__ = ["CORRECTIONS", "FLAGS", "HIDES", "TOP", "Facts", "Missing", "Node", "Outline", "Tally", "flags_in"]
 

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from attrs.validators import instance_of, is_callable, optional
 
 from threadstore.model.commands import Command
-from threadstore.model.events import MAX_BODY, MAX_KIND, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor, Role, check_key
+from threadstore.model.values import MAX_BODY, MAX_KIND, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor, Role, check_key
 
 __all__ = ["May", "Policy", "Premoderation", "Rules", "Screen", "Verdict"]
 

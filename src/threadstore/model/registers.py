@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from threadstore.model.codec import encode
-from threadstore.model.events import REGISTERS, Event, Key, Shape, is_redacted, redact
+from threadstore.model.erasure import is_redacted, redact
+from threadstore.model.events import REGISTERS, Event, Key, Shape
 
 __all__ = ["SHAPES", "Cell", "join", "wins"]
 

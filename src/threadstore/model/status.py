@@ -22,18 +22,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from threadstore.model.events import (
-    Actor,
-    CommentEdited,
-    CommentErased,
-    CommentPosted,
-    CorrectionSuggested,
-    Erasure,
-    Event,
-    PersonErased,
-)
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentEdited, CommentErased, CommentPosted, CorrectionSuggested, Event, PersonErased
 from threadstore.model.policy import Rules
 from threadstore.model.registers import Cell
+from threadstore.model.values import Actor
 
 __all__ = [
     "CONCEALMENTS",

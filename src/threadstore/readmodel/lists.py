@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from threadstore.log._schema import bucket_of
-from threadstore.model.events import actor_key
 from threadstore.model.ids import from_bytes, time_of, to_bytes
 from threadstore.model.outline import FLAGS, HIDES, Node
 from threadstore.model.policy import Rules
+from threadstore.model.values import actor_key
 from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.queries import Unfit
 from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of, fingerprint, fits, node_in

@@ -12,20 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from threadstore.model.events import (
-    SUPPORT,
-    CommentEdited,
-    CommentPosted,
-    CorrectionSuggested,
-    Event,
-    PersonErased,
-    ReactionGiven,
-    actor_key,
-)
+from threadstore.model.events import CommentEdited, CommentPosted, CorrectionSuggested, Event, PersonErased, ReactionGiven
 from threadstore.model.ids import from_bytes, to_bytes
 from threadstore.model.mentions import MAX_ABOVE, Call, Use, calls, is_name, resolve
 from threadstore.model.outline import EARLY, FLAGS, HIDES, MISSING, Missing, Node
 from threadstore.model.policy import Rules
+from threadstore.model.values import SUPPORT, actor_key
 from threadstore.plans import Plan, Row, Sql, Step
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.queries import find_node, loading, readable

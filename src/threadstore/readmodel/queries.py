@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple
 from threadstore.errors import CorruptRecord, UpcastFailed
 from threadstore.log._appending import END, HAS_ERASURES, REVISION, record_of
 from threadstore.log._schema import seed
-from threadstore.model.events import SUPPORT, Actor, Event, ReactionGiven, ReactionWithdrawn, actor_key
+from threadstore.model.events import Event, ReactionGiven, ReactionWithdrawn
 from threadstore.model.ids import NIL, from_bytes, to_bytes
 from threadstore.model.outline import Missing
+from threadstore.model.values import SUPPORT, Actor, actor_key
 from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.part import AUTHORS_AT_ONCE, Loaded
 from threadstore.readmodel.rows import COMMENT, ThreadRow, Unfit, columns_of

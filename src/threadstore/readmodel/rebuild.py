@@ -20,11 +20,12 @@ from typing import Final
 
 from msgspec.structs import force_setattr
 
-from threadstore.model.events import SUPPORT, CommentEdited, CommentPosted, Event, ReactionGiven, actor_key
+from threadstore.model.events import CommentEdited, CommentPosted, Event, ReactionGiven
 from threadstore.model.ids import to_bytes
 from threadstore.model.mentions import MAX_ABOVE, Names
 from threadstore.model.outline import FLAGS, MISSING, TOP, Node
 from threadstore.model.policy import Rules
+from threadstore.model.values import SUPPORT, actor_key
 from threadstore.plans import Many, Plan, Row, Sql
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.projection import projected, set_thread

@@ -33,11 +33,11 @@ from msgspec import Struct, msgpack
 from msgspec.structs import astuple
 
 from threadstore.log._schema import bucket_of
-from threadstore.model.events import SUPPORT
 from threadstore.model.ids import from_bytes, to_bytes
 from threadstore.model.mentions import Mention
 from threadstore.model.outline import CORRECTIONS, FLAGS, HIDES, TOP, Node, Tally
 from threadstore.model.policy import Rules
+from threadstore.model.values import SUPPORT
 from threadstore.plans import Row
 
 __all__ = [

@@ -8,12 +8,13 @@ from typing import Any, Final
 from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
 from threadstore.log._schema import seed, sound_rows, unfilled
 from threadstore.model.codec import glances, shared_actor
-from threadstore.model.events import SUPPORT, Event, ThreadDescribed, actor_key
+from threadstore.model.events import Event, ThreadDescribed
 from threadstore.model.ids import NIL, from_bytes, to_bytes
 from threadstore.model.outline import TOP, Node
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, cells_of_facts
 from threadstore.model.status import Locks, effective_kinds, is_forgotten, person_cutoffs
+from threadstore.model.values import SUPPORT, actor_key
 from threadstore.plans import NOTHING, Plan, Row, Sql
 from threadstore.readmodel.queries import Unfit, event_in, facts_about, find_node, thread_row
 from threadstore.readmodel.rows import (

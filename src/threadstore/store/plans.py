@@ -29,7 +29,8 @@ from threadstore.log._appending import (
 from threadstore.log.batch import distinct
 from threadstore.log.protocol import ANY
 from threadstore.model import commands as c
-from threadstore.model.events import CommentErased, Erasure, Event, PersonErased
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentErased, Event, PersonErased
 from threadstore.model.ids import all_to_bytes, to_bytes
 from threadstore.model.outline import Missing
 from threadstore.model.policy import Policy, Rules, Verdict

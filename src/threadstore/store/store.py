@@ -44,9 +44,10 @@ from threadstore.errors import (
 from threadstore.log.protocol import Damage, Record
 from threadstore.log.sqlite import TIMEOUT, SqliteLog, execute
 from threadstore.model import commands as c
-from threadstore.model.events import MAX_ACTOR_ID, MAX_AT, MAX_THREAD_KEY, REGISTERS, Event, check_int, check_key, check_text
+from threadstore.model.events import REGISTERS, Event
 from threadstore.model.ids import HybridClock, last_id_at, time_of
 from threadstore.model.policy import Policy, Rules, Verdict
+from threadstore.model.values import MAX_ACTOR_ID, MAX_AT, MAX_THREAD_KEY, check_int, check_key, check_text
 from threadstore.plans import Plan, run
 from threadstore.readmodel.lists import FeedItem, by_person, counts_in, latest_in, overview_of, unfit_in, waiting_in
 from threadstore.readmodel.queries import Unfit

@@ -19,11 +19,13 @@ import msgspec
 from threadstore.log.protocol import Record
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model import commands as c
-from threadstore.model.events import MAX_CANCELS, SUPPORT, Actor, Event, Outcome, TextQuote, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import Event, Outcome
 from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import Order
 from threadstore.model.state import State
+from threadstore.model.values import MAX_CANCELS, SUPPORT, Actor, TextQuote
 from threadstore.plans import Plan
 from threadstore.store.past import Belongs, Past, past_of
 from threadstore.store.reading import readable

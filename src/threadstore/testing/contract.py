@@ -30,17 +30,10 @@ from typing import Any, Final
 from threadstore.errors import ConflictingEvent, StoreClosed, WrongRevision
 from threadstore.log.protocol import ANY, NONE, EventLog, Record, Revision
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import (
-    Actor,
-    CommentErased,
-    CommentPosted,
-    Erasure,
-    Event,
-    PersonErased,
-    ThreadDescribed,
-    redact,
-)
+from threadstore.model.erasure import Erasure, redact
+from threadstore.model.events import CommentErased, CommentPosted, Event, PersonErased, ThreadDescribed
 from threadstore.model.ids import make_id
+from threadstore.model.values import Actor
 
 __all__ = ["CHECKS", "Check", "Reopen", "check_event_log"]
 

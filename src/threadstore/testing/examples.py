@@ -15,9 +15,11 @@ from __future__ import annotations
 from typing import Final
 
 from threadstore.errors import CommentNotFound
-from threadstore.model.events import SUPPORT, Actor, Event, TextQuote, UnknownEvent, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import Event, UnknownEvent
 from threadstore.model.ids import NIL, make_id
 from threadstore.model.policy import Policy
+from threadstore.model.values import SUPPORT, Actor, TextQuote
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

@@ -24,9 +24,9 @@ from msgspec.structs import replace
 
 from threadstore.errors import CommentNotFound
 from threadstore.model.codec import decode, encode
+from threadstore.model.erasure import redact
 from threadstore.model.events import (
     REGISTERS,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -51,12 +51,12 @@ from threadstore.model.events import (
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
-    redact,
 )
 from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS, Order
 from threadstore.model.status import erasure_of
+from threadstore.model.values import Actor
 from threadstore.plans import run
 from threadstore.testing.spec import Reader, Reveal, Spec
 from threadstore.views.history import as_seen

@@ -18,7 +18,8 @@ from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.log.batch import Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.log.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision
 from threadstore.model.codec import encode
-from threadstore.model.events import Erasure, Event, is_redacted, redact
+from threadstore.model.erasure import Erasure, is_redacted, redact
+from threadstore.model.events import Event
 
 __all__ = ["MemoryLog"]
 

@@ -25,8 +25,9 @@ import msgspec
 
 from threadstore.log.protocol import EventLog
 from threadstore.log.sqlite import SqliteLog
-from threadstore.model.events import Actor, Event
+from threadstore.model.events import Event
 from threadstore.model.policy import Policy
+from threadstore.model.values import Actor
 from threadstore.testing.contract import check_event_log
 from threadstore.testing.examples import EXAMPLES
 from threadstore.testing.histories import random_history

@@ -24,8 +24,8 @@ from unicodedata import category
 
 from threadstore.errors import CommentNotFound
 from threadstore.model.codec import encode
+from threadstore.model.erasure import Erasure, is_redacted, redact
 from threadstore.model.events import (
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -39,7 +39,6 @@ from threadstore.model.events import (
     CommentUnpinned,
     CorrectionDecided,
     CorrectionSuggested,
-    Erasure,
     Event,
     PersonErased,
     ReactionGiven,
@@ -50,12 +49,11 @@ from threadstore.model.events import (
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
-    is_redacted,
-    redact,
 )
 from threadstore.model.ids import NIL, time_of
 from threadstore.model.policy import Policy, Rules
 from threadstore.model.ranking import Key, Order, Votes, key
+from threadstore.model.values import Actor
 from threadstore.views.types import (
     CONCEALMENTS,
     CommentView,

@@ -24,9 +24,11 @@ from threadstore.errors import CommentNotFound, Rejected, ThreadStoreError
 from threadstore.log.sqlite import SqliteLog, execute
 from threadstore.model import commands as c
 from threadstore.model import events as e
+from threadstore.model.erasure import redact
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS
 from threadstore.model.status import erasure_of
+from threadstore.model.values import Actor
 from threadstore.plans import run
 from threadstore.readmodel.queries import thread_row
 from threadstore.readmodel.rows import fingerprint
@@ -54,7 +56,7 @@ __all__ = [
 PORTIONS: Final = (1, 3, 50)
 #: Small pages try the cursors hard.
 _SHAPE: Final[dict[str, Any]] = {"replies": 2, "depth": 2, "rows": 6}
-_MODERATOR: Final = e.Actor("some-moderator", "", "moderator")
+_MODERATOR: Final = Actor("some-moderator", "", "moderator")
 #: The present of a store that takes in whatever comes, and the moment that "hot" is reckoned for.
 _LATER: Final = 1 << 43
 _NOW: Final = EPOCH + 500_000
@@ -335,7 +337,7 @@ def _as_kept(events: Sequence[e.Event], known: Sequence[e.Event], policy: Policy
     facts = [event for event in (*known, *events) if isinstance(event, e.CommentErased | e.PersonErased)]
     erasures = [erasure for fact in facts if (erasure := erasure_of(fact, policy.rules)) is not None]
     for event in events:
-        yield e.redact(event) if any(erasure.covers(event) for erasure in erasures) else event
+        yield redact(event) if any(erasure.covers(event) for erasure in erasures) else event
 
 
 def _outcome(do: Callable[[], Any]) -> tuple[Any, str | None]:

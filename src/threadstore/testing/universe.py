@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Final, TypeVar
 
-from threadstore.model.events import Actor, Event
+from threadstore.model.events import Event
+from threadstore.model.values import Actor
 from threadstore.testing.given import (
     ANN,
     AUTHOR,

@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from threadstore.model.events import Actor, Event, actor_key
+from threadstore.model.events import Event
 from threadstore.model.ids import time_of
 from threadstore.model.outline import FLAGS, MISSING, Node, flags_in
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells
 from threadstore.model.status import Concealment, Locks, cancellable
+from threadstore.model.values import Actor, actor_key
 from threadstore.views.request import PageRequest
 from threadstore.views.source import Said
 from threadstore.views.types import NO_COUNTS, NO_MARKS, NO_META, CommentView, FrozenDict

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from threadstore.model.corrections import Article
-from threadstore.model.events import Actor, CommentReported, CorrectionDecided, CorrectionSuggested
+from threadstore.model.events import CommentReported, CorrectionDecided, CorrectionSuggested
 from threadstore.model.ids import time_of
 from threadstore.model.outline import FLAGS, Node, flags_in
 from threadstore.model.state import Cells
 from threadstore.model.status import current_decision, is_forgotten, marks_up
+from threadstore.model.values import Actor
 from threadstore.plans import Plan
 from threadstore.views.cursors import read_cursor, write_cursor
 from threadstore.views.lens import Lens, marks_of, shown_actor

@@ -12,8 +12,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-from threadstore.model.events import Actor, check_int
 from threadstore.model.ranking import ORDERS, Order
+from threadstore.model.values import Actor, check_int
 
 __all__ = ["MAX_REVEAL", "By", "PageRequest", "Reveal", "check_bounds", "reader_of", "revealed"]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from threadstore.model.events import Actor, Event
+from threadstore.model.events import Event
 from threadstore.model.index import SortKey
 from threadstore.model.mentions import Mention
 from threadstore.model.outline import Node
@@ -21,6 +21,7 @@ from threadstore.model.policy import Rules
 from threadstore.model.ranking import Order
 from threadstore.model.state import Cells
 from threadstore.model.status import Locks
+from threadstore.model.values import Actor
 from threadstore.plans import Plan
 from threadstore.views.types import CommentView, Counts
 

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from msgspec import Struct
 
-from threadstore.model.events import Actor, TextQuote
 from threadstore.model.mentions import Mention
 from threadstore.model.status import CONCEALMENTS, Concealment
+from threadstore.model.values import Actor, TextQuote
 
 __all__ = [
     "CONCEALMENTS",
