@@ -37,6 +37,7 @@ from threadstore import (
     ReactionWithdrawn,
     StoredThread,
     Thread,
+    ThreadLocked,
     ThreadStore,
     fold,
 )
@@ -87,6 +88,8 @@ def talk(seed: int) -> list[Event]:
             post = chance.choice(posts)
             by, vote = Actor(chance.choice("abcdef")), chance.choice(("support", "support", "up", "down"))
             said(chance.choice((ReactionGiven, ReactionGiven, ReactionWithdrawn)), actor=by, comment=post.id, kind=vote)
+        if number == 9:
+            said(ThreadLocked, actor=MODERATOR)
         post, what = chance.choice(posts), chance.random()
         if what < 0.25:
             said(CommentEdited, actor=post.actor, comment=post.id, body=f"@Ann Lee @Bo, edited {len(events)}")
