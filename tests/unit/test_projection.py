@@ -168,7 +168,7 @@ def test_an_erasure_that_was_cut_short_is_finished(store: ThreadStore):
 
 def test_many_come_at_once(store: ThreadStore, monkeypatch: pytest.MonkeyPatch):
     """A merge that is larger than a portion, but no larger than what is there, is folded in portion by portion."""
-    monkeypatch.setattr("threadstore.store.plans._PORTION", 3)
+    monkeypatch.setattr("threadstore.store.merging._PORTION", 3)
     facts = [posted(number) for number in range(1, 12)]
     taken(store, *facts, at_once=True)
     more = [posted(number, "@Ann Lee", to=number - 20, by=BOB) for number in range(21, 31)]

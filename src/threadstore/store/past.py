@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 from weakref import finalize
 
 from threadstore.log._connections import Apart
+from threadstore.log.protocol import readable
 from threadstore.log.sqlite import SqliteLog, execute
 from threadstore.model.policy import Policy
 from threadstore.plans import Plan, run
@@ -23,7 +24,6 @@ from threadstore.readmodel.past import Belongs, PastSource, Then, folded, still_
 from threadstore.readmodel.queries import Unfit
 from threadstore.readmodel.rows import ThreadRow
 from threadstore.readmodel.source import fit_row
-from threadstore.store.reading import readable
 from threadstore.views.source import Source
 from threadstore.views.thread import Thread
 

@@ -1,5 +1,5 @@
 """
-What a store does in one transaction, as plans: decide a command, merge another replica's events.
+What a store does in one transaction, as plans: decide a command, append events and bring the rows up to them.
 
 The thread's row is read first, then whatever the command is known to need, in one step; what turns
 out to be missing is read, and the decision made again. A decision rests on nothing that is not
@@ -12,26 +12,20 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Final, NamedTuple
 
-from msgspec import Struct
-
 from threadstore.decide.decide import Decision, Mint, resolve
 from threadstore.log._appending import (
     Stream,
     added,
-    append,
     begun,
-    checked_known,
     erased,
     inserted,
     stream_of,
     without_words,
 )
-from threadstore.log.batch import distinct
-from threadstore.log.protocol import ANY
 from threadstore.model import commands as c
 from threadstore.model.erasure import Erasure
 from threadstore.model.events import CommentErased, Event, PersonErased
-from threadstore.model.ids import all_to_bytes, to_bytes
+from threadstore.model.ids import all_to_bytes, last_id_at, to_bytes
 from threadstore.model.outline import Missing
 from threadstore.model.policy import Policy, Rules, Verdict
 from threadstore.model.status import erasure_of
@@ -42,14 +36,19 @@ from threadstore.readmodel.queries import Unfit, loading, thread_in, thread_quer
 from threadstore.readmodel.rebuild import Builder, written
 from threadstore.readmodel.rows import COLUMNS, ID, ThreadRow, fingerprint
 
-__all__ = ["BULK", "Arrival", "Outcome", "commanded", "decided", "erasures_in", "merged"]
-
-#: How many of a merge's events are folded into the rows of a thread at once.
-_PORTION: Final = 500
-#: Fewer events than this are never too many for the rows to follow.
-BULK: Final = 2_000
-#: Of a thread that is new and begins with more than this, more is likely to come.
-_MUCH: Final = 5_000
+__all__ = [
+    "AskAgain",
+    "Outcome",
+    "accepted",
+    "admitted",
+    "append_to",
+    "ask_again",
+    "begin",
+    "commanded",
+    "decided",
+    "erasures_in",
+    "unminted",
+]
 
 _A, _B = (", ".join(f"{table}.{name}" for name in COLUMNS) for table in "ab")
 _WITH_ROOT: Final = f"""
@@ -131,13 +130,13 @@ def commanded(command: c.Command, policy: Policy, now: int, mint: Mint, screened
         return Outcome(decision.id)
     row = loaded.row
     if row is None:
-        yield from _begin(command.thread, decision.events, rules)
+        yield from begin(command.thread, decision.events, rules)
         return Outcome(decision.id, len(decision.events))
-    events = yield from _admitted(command.thread, decision.events, row, rules)
+    events = yield from admitted(command.thread, decision.events, row, rules)
     for event in events:
         if event.target == event.id:
             loaded.expect_new(event.id)
-    yield from _append(loaded, row, events, rules, part)
+    yield from append_to(loaded, row, events, rules, part)
     return Outcome(decision.id, len(events))
 
 
@@ -150,7 +149,7 @@ def _see_through(loaded: Loaded, id: str, rules: Rules) -> Plan[None]:
         yield from erased(loaded.key, erasures_in([done], rules), loaded.row.revision + 1)
 
 
-def _admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -> Plan[Sequence[Event]]:
+def admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -> Plan[Sequence[Event]]:
     """Erase what the events erase, and return them without the words that were to be forgotten."""
     erasures = erasures_in(events, rules)
     if erasures:
@@ -160,7 +159,7 @@ def _admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -
     return events
 
 
-def _append(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rules, part: Part | None = None) -> Plan[None]:
+def append_to(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rules, part: Part | None = None) -> Plan[None]:
     """Append events to a thread that has some, and bring its rows up to them."""
     before = copy(row)
     ids = all_to_bytes(event.id for event in events)
@@ -173,7 +172,7 @@ def _append(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rule
     yield set_thread(before, row)
 
 
-def _begin(key: str, events: Sequence[Event], rules: Rules) -> Plan[None]:
+def begin(key: str, events: Sequence[Event], rules: Rules) -> Plan[None]:
     """Append the first events of a thread, and make its rows."""
     stream = yield from stream_of(key)
     erasures = erasures_in(events, rules)
@@ -190,54 +189,23 @@ def _begin(key: str, events: Sequence[Event], rules: Rules) -> Plan[None]:
     yield set_thread(before, row)
 
 
-# --- merging ------------------------------------------------------------------------------------------------------------------
+# --- hooks --------------------------------------------------------------------------------------------------------------
 
 
-class Arrival(Struct):
-    """
-    What a merge brings to one thread.
-
-    Args:
-        before: How many events the thread had when the merge began.
-        count: How many came since.
-        is_behind: Whether its rows do not follow any more, and are to be made anew when all has come.
-    """
-
-    before: int
-    count: int = 0
-    is_behind: bool = False
+class AskAgain(Exception):  # a signal to whoever asks the hooks
+    """The rules allow a command that they did not allow a moment ago, so the hooks were not asked."""
 
 
-def merged(key: str, events: Sequence[Event], rules: Rules, arrivals: dict[str, Arrival]) -> Plan[int]:
-    """
-    Append another replica's events of one thread, and bring the rows up to them; return how many were new.
+def accepted() -> Verdict:
+    """Tell what is said of a command where no hook is set."""
+    return "accept"
 
-    A thread to which more comes than it had is left behind: to make its rows anew takes half as long. Until then they are not
-    shown.
 
-    Raises:
-        ConflictingEvent, CorruptRecord: One of them cannot be stored.
-    """
-    facts = distinct(key, events)
-    positions = yield from checked_known(facts)
-    new: Sequence[Event] = [event for id, event in facts.items() if id not in positions]
-    if not new:
-        return 0
-    row = yield from thread_row(key)
-    arrival = arrivals.setdefault(key, Arrival(0 if row is None else row.revision))
-    if row is None and len(new) < _MUCH:
-        yield from _begin(key, new, rules)
-    elif row is None or arrival.is_behind:
-        arrival.is_behind = True
-        yield from append(key, new, ANY, erasures_in(new, rules))
-    elif not row.fits(fingerprint(rules)):
-        raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
-    elif arrival.count + len(new) > max(arrival.before, BULK):
-        yield from append(key, new, ANY, erasures_in(new, rules))
-        arrival.is_behind = True
-    else:
-        admitted = yield from _admitted(key, new, row, rules)
-        for start in range(0, len(admitted), _PORTION):
-            yield from _append(Loaded(key, row), row, admitted[start : start + _PORTION], rules)
-    arrival.count += len(new)
-    return len(new)
+def ask_again() -> Verdict:
+    """Raise `AskAgain`, in the place of an answer that nobody was asked for."""
+    raise AskAgain
+
+
+def unminted(now: int) -> Callable[[str], str]:
+    """Return what makes ids for a decision that is only tried."""
+    return lambda after: max(last_id_at(now), after)

@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -35,26 +35,24 @@ import msgspec
 
 from threadstore.decide.questions import ask_hooks
 from threadstore.errors import (
-    ClockSkew,
-    ConflictingEvent,
     CorruptRecord,
     MergeRefused,
     ThreadStoreError,
 )
-from threadstore.log.protocol import Damage, Record
+from threadstore.log.protocol import Damage, Record, readable, without_gaps
 from threadstore.log.sqlite import TIMEOUT, SqliteLog, execute
 from threadstore.model import commands as c
-from threadstore.model.events import REGISTERS, Event
-from threadstore.model.ids import HybridClock, last_id_at, time_of
-from threadstore.model.policy import Policy, Rules, Verdict
+from threadstore.model.events import Event
+from threadstore.model.ids import HybridClock
+from threadstore.model.policy import Policy, Verdict
 from threadstore.model.values import MAX_ACTOR_ID, MAX_AT, MAX_THREAD_KEY, check_int, check_key, check_text
 from threadstore.plans import Plan, run
 from threadstore.readmodel.lists import FeedItem, by_person, counts_in, latest_in, overview_of, unfit_in, waiting_in
 from threadstore.readmodel.queries import Unfit
 from threadstore.readmodel.source import KnownRows, opened_source
+from threadstore.store.merging import Merge
 from threadstore.store.pages import FinishedPages
-from threadstore.store.plans import Arrival, Outcome, commanded, decided, erasures_in, merged
-from threadstore.store.reading import readable
+from threadstore.store.plans import AskAgain, accepted, ask_again, commanded, decided, erasures_in, unminted
 from threadstore.store.rebuilding import Rebuilding
 from threadstore.store.subscriptions import News, records_after
 from threadstore.store.thread import StoredThread, actor_of
@@ -77,11 +75,6 @@ _TRIES: Final = 3
 _MANY_TRIES: Final = 100
 
 T = TypeVar("T")
-Refusal = tuple[str, ThreadStoreError]
-
-
-class _AskAgain(Exception):  # a signal to whoever asks the hooks
-    """The rules allow a command that they did not allow a moment ago, so the hooks were not asked."""
 
 
 def _wall_clock() -> int:
@@ -208,7 +201,7 @@ class ThreadStore:
                 try:
                     return self._read(partial(self._asked, key, plan, question))
                 except Unfit as unfit:
-                    if not self._rebuild(unfit.thread):
+                    if not self.mended(unfit.thread):
                         break
         return self._from_log(key, plan)
 
@@ -232,13 +225,9 @@ class ThreadStore:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def _rebuild(self, key: str, *, wait: bool = False) -> bool:
+    def mended(self, key: str, *, wait: bool = False) -> bool:
         """Make the rows of a thread anew; return False where somebody else writes, for whom a reader does not wait."""
         return self._rebuilding.rebuild(key, self.log.revision(key), wait=wait)
-
-    def mended(self, key: str) -> bool:
-        """Make the rows of a thread anew that cannot be used; return False where somebody else writes at this moment."""
-        return self._rebuild(key)
 
     def _from_log(self, key: str, plan: Callable[[Source], Plan[T]]) -> T:
         """Return what a plan answers of a thread that is folded from the log. Complexity: O(n)."""
@@ -275,7 +264,7 @@ class ThreadStore:
         if mended.count(unfit.thread) == _MANY_TRIES:
             raise CorruptRecord(None, f"the rows of thread {unfit.thread!r} cannot be made anew: {unfit.why}")
         mended.append(unfit.thread)
-        self._rebuild(unfit.thread, wait=True)
+        self.mended(unfit.thread, wait=True)
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -306,22 +295,19 @@ class ThreadStore:
                 outcome = self._writer.write(make, erases=erases)
             except Unfit as unfit:
                 self._mend(unfit, mended)
-            except _AskAgain:
+            except AskAgain:
                 continue
             else:
-                return self._told(outcome, erases)
-
-    def _told(self, outcome: Outcome, erases: bool) -> str:
-        if erases:
-            self._pages.clear()  # they may have the words
-        if outcome.new:
-            self._news.spread()
-        return outcome.id
+                if erases:
+                    self._pages.clear()  # they may have the words
+                if outcome.new:
+                    self._news.spread()
+                return outcome.id
 
     def _screened(self, command: c.Command) -> Callable[[], Verdict]:
         """Ask the hooks about a command that the rules allow, and return what tells their answer."""
         if self.policy.may is None and self.policy.screen is None:
-            return _accepted
+            return accepted
         now = self._now()
         asked: list[bool] = []
         mended: list[str] = []
@@ -332,12 +318,12 @@ class ThreadStore:
 
         while True:
             try:
-                self._read(partial(decided, command, self.policy, now, _unminted(now), note))
+                self._read(partial(decided, command, self.policy, now, unminted(now), note))
                 break
             except Unfit as unfit:
                 self._mend(unfit, mended)
         if not asked:
-            return _ask_again
+            return ask_again
         verdict = ask_hooks(command, self.policy, self.thread(command.thread))
         return lambda: verdict
 
@@ -383,70 +369,23 @@ class ThreadStore:
         Complexity: O(events).
         """
         self.log.position()  # a closed store says so, even of nothing
-        refused: list[Refusal] = []
+        merge = Merge(self.policy, self._now(), self.log, self._writer, self._rebuilding)
         new = looked_at = 0
-        arrivals: dict[str, Arrival] = {}
-        admitted = self._admitted(events, refused)
+        admitted = merge.admitted(events)
         while batch := list(islice(admitted, _MERGE_BATCH)):
-            new += self._merge_batch(batch, refused, arrivals)
+            new += merge.store(batch)
+            if erasures_in(batch, self.policy.rules):
+                self._pages.clear()  # they may have the words
+            self._news.spread()
             looked_at += len(batch)
             if progress is not None:
                 progress(looked_at)
-            _tell(refused, on_refused)
-        _tell(refused, on_refused)
-        for key, arrival in arrivals.items():
-            if arrival.is_behind:
-                self._rebuilding.hurry(key)
-        if refused:
-            raise MergeRefused(new, refused)
+            merge.tell(on_refused)
+        merge.tell(on_refused)
+        merge.finish()
+        if merge.refused:
+            raise MergeRefused(new, merge.refused)
         return new
-
-    def _admitted(self, events: Iterable[Event], refused: list[Refusal]) -> Iterator[Event]:
-        """Yield the events whose time has come."""
-        skew = self.policy.max_clock_skew
-        latest = last_id_at(self._now() + skew)
-        for event in events:
-            if type(event) not in REGISTERS:
-                raise TypeError(f"an event is needed, not {type(event).__name__}")
-            if event.id > latest:
-                refused.append((event.id, ClockSkew(event.id, time_of(event.id) - skew)))
-            else:
-                yield event
-
-    def _merge_batch(self, batch: Sequence[Event], refused: list[Refusal], arrivals: dict[str, Arrival]) -> int:
-        """Store a batch in one transaction; if something of it is refused, thread by thread."""
-        rules = self.policy.rules
-        of_threads: dict[str, list[Event]] = {}
-        for event in batch:
-            of_threads.setdefault(event.thread, []).append(event)
-        erases = bool(erasures_in(batch, rules))
-        try:
-            new = self._writer.write(partial(_merged_all, of_threads, rules, arrivals), erases=erases)
-        except (ConflictingEvent, CorruptRecord, Unfit):
-            new = sum(self._merge_thread(key, events, refused, arrivals) for key, events in of_threads.items())
-        if erases:
-            self._pages.clear()  # they may have the words
-        self._news.spread()
-        return new
-
-    def _merge_thread(self, key: str, events: list[Event], refused: list[Refusal], arrivals: dict[str, Arrival]) -> int:
-        """Store events of one thread together or, where one conflicts, in halves."""
-        rules = self.policy.rules
-        erases = bool(erasures_in(events, rules))
-        try:
-            return self._writer.write(partial(merged, key, events, rules, arrivals), erases=erases)
-        except Unfit:
-            self._rebuild(key, wait=True)
-            return self._merge_thread(key, events, refused, arrivals)
-        except (ConflictingEvent, CorruptRecord) as error:
-            if isinstance(error, CorruptRecord) and error.position is None:
-                raise  # not one record is damaged, but the log
-            if len(events) == 1:
-                refused.append((events[0].id, error))
-                return 0
-            half = len(events) // 2
-            parts = (events[:half], events[half:])
-            return sum(self._merge_thread(key, part, refused, arrivals) for part in parts)
 
     # --- all threads ----------------------------------------------------------------------------------------------------------
 
@@ -506,7 +445,7 @@ class ThreadStore:
         if threads is not None:
             check_bounds("threads", threads, 1, _LIMIT)
         for key in self._list(partial(unfit_in, self.policy.rules)):
-            self._rebuild(key, wait=True)
+            self.mended(key, wait=True)
         found = self._list(partial(waiting_in, after))
         pages = (self.thread(key).queue(limit=limit) for key in found)
         return tuple(islice((page for page in pages if page.items), threads))
@@ -568,7 +507,7 @@ class ThreadStore:
         Raises:
             CorruptRecord: An event is damaged, or missing. Exporting on *after* the error's `position` gives the rest.
         """
-        return _without_gaps(self.log.read_all(after=after), after)
+        return without_gaps(self.log.read_all(after=after), after)
 
     def subscribe(self, *, after: int = 0, timeout: float = 0.0) -> Iterator[Record]:
         """
@@ -632,7 +571,7 @@ class ThreadStore:
 
     def rebuild_thread(self, key: str) -> None:
         """Make the read model of one thread anew from its log, whatever it is like. Complexity: O(n log n)."""
-        self._rebuild(self.thread(key).key, wait=True)
+        self.mended(self.thread(key).key, wait=True)
         self._pages.clear()
 
     def verify(self) -> Iterator[Damage]:
@@ -657,39 +596,3 @@ class ThreadStore:
 
 
 _NO_COMMENTS: Final = Counts()
-
-
-def _tell(refused: list[Refusal], on_refused: Callable[[str, ThreadStoreError], object] | None) -> None:
-    """Tell of what was refused, if somebody wants to be told, and forget it."""
-    if on_refused is not None:
-        for each in refused:
-            on_refused(*each)
-        refused.clear()
-
-
-def _accepted() -> Verdict:
-    return "accept"
-
-
-def _ask_again() -> Verdict:
-    raise _AskAgain
-
-
-def _unminted(now: int) -> Callable[[str], str]:
-    """Return what makes ids for a decision that is only tried."""
-    return lambda after: max(last_id_at(now), after)
-
-
-def _merged_all(of_threads: dict[str, list[Event]], rules: Rules, arrivals: dict[str, Arrival]) -> Plan[int]:
-    new = 0
-    for key, events in of_threads.items():
-        new += yield from merged(key, events, rules, arrivals)
-    return new
-
-
-def _without_gaps(records: Iterable[Record], after: int) -> Iterator[Event]:
-    """Yield the events of all records behind the position *after*."""
-    for expected, record in enumerate(records, max(after, 0) + 1):
-        if record.position != expected:
-            raise CorruptRecord(expected, "it is missing")
-        yield record.event

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from threadstore.log.protocol import Record
+from threadstore.log.protocol import Record, readable
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model import commands as c
 from threadstore.model.erasure import redact
@@ -28,7 +28,6 @@ from threadstore.model.state import State
 from threadstore.model.values import MAX_CANCELS, SUPPORT, Actor, TextQuote
 from threadstore.plans import Plan
 from threadstore.store.past import Belongs, Past, past_of
-from threadstore.store.reading import readable
 from threadstore.views.history import as_seen
 from threadstore.views.pages import flat_page, replies_page, single_comment, thread_page
 from threadstore.views.queue import Passage, correction_list, queue_page
