@@ -89,7 +89,7 @@ def test_a_feed_begins_where_it_is_told():
 
 def test_a_person_is_told_from_another_with_the_same_key(monkeypatch: pytest.MonkeyPatch):
     """Two ids that have one hash are two people all the same."""
-    monkeypatch.setattr("threadstore.model.events.actor_key.__code__", (lambda actor: 0 if actor is None else 7).__code__)
+    monkeypatch.setattr("threadstore.model.values.actor_key.__code__", (lambda actor: 0 if actor is None else 7).__code__)
     store = opened()
     store.merge([posted(1), posted(2, by=BOB), edited(3, 2, by=BOB)])
     assert [item.comment.id for item in store.by_person("ann")] == [id_of(1)]

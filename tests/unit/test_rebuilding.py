@@ -25,9 +25,7 @@ OTHER = Policy(moderators={"editor"}, kinds={"up", "support"})
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a thread of a few events be a large one, which is made in portions of a few rows, without pauses."""
     monkeypatch.setattr(rebuilding, "LARGE", 5)
-    monkeypatch.setattr(rebuilding, "_ROWS", 3)
-    monkeypatch.setattr(rebuilding, "_PAUSE", 0)
-    monkeypatch.setattr(rebuilding, "_NAP", 0)
+    monkeypatch.setattr(rebuilding, "_GENTLE", rebuilding._Pace(rows=3, pause=0, nap=0))
     monkeypatch.setattr("threadstore.readmodel.rebuild._CHUNK", 4)
     monkeypatch.setattr("threadstore.readmodel.rebuild._CATCH_UP", 2)
 
@@ -191,7 +189,7 @@ def test_one_that_is_always_overtaken_gives_up(later: Place, store: ThreadStore,
     assert len(models(other)) == 1
 
 
-@pytest.mark.parametrize("portion", range(0, 14, 2))
+@pytest.mark.parametrize("portion", range(0, 12, 2))
 def test_what_was_killed_half_way_is_made_anew(store: ThreadStore, portion: int, monkeypatch: pytest.MonkeyPatch):
     """A process that dies while it makes a thread leaves what is shown as it was, and the next one begins with clearing."""
 
@@ -269,16 +267,16 @@ def test_a_thread_that_can_never_be_used_is_read_from_the_log(elsewhere: tuple[S
     """If the rows are unfit again each time they were made, two policies at odds say, a reader has an answer all the same."""
     article, other = elsewhere
     store = article._store
-    rebuild = store._rebuild
+    rebuild = store.mended
 
     def in_vain(key: str, *, wait: bool = False) -> bool:
         done = rebuild(key, wait=wait)
         other.execute("UPDATE threads SET rules = 7")
         return done
 
-    store._rebuild = in_vain
+    store.mended = in_vain
     assert article.counts().total == 3
-    del store._rebuild
+    del store.mended
     assert article.counts().total == 3
 
 

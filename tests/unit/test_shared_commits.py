@@ -28,6 +28,10 @@ class Counted:
         self._database = database
         self.transactions = 0
 
+    def check_open(self) -> None:
+        """Pass it on."""
+        self._database.check_open()
+
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Begin one more."""
         self.transactions += 1

@@ -69,7 +69,7 @@ def test_a_thread_without_events_has_a_source(store: ThreadStore):
         assert execute(connection, source.locks()) is None
         assert execute(connection, source.cutoffs()) == {}
         assert execute(connection, source.facts(())) == {}
-        assert execute(connection, source.said(())) == ()
+        assert not execute(connection, source.said(()))
 
 
 #: Damage to what is shown, each with how many events can not be read after it.

@@ -102,6 +102,8 @@ def folded(key: str, rules: Rules, today: ThreadRow, belongs: Belongs, upto: int
         yield from todays.read(today.model, {event.target for _, _, event in chosen if event.target})
         for record in chosen:
             builder.take(*record)
+        builder.settle()
+    builder.look_home()
     row = builder.thread(copy(today), today.id)
     row.latest = to_bytes(builder.part.latest)
     return builder, Then(row, today.revision, today.latest)

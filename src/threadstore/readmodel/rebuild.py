@@ -107,27 +107,32 @@ class Builder:
         """Judge what can be judged only in the end, and find who is addressed; *revision* is where the stream ends."""
         self.unreadable += revision - self.revision
         self.revision = revision
+        self.settle()
+        if self._forgotten:
+            for node in list(self.nodes):
+                self.part.outline.judge(node)
+        self.look_home()
+        yield from self._resolve()
+
+    def settle(self) -> None:
+        """Judge what the records that were taken are about."""
+        self.part.outline.settle()
+
+    def look_home(self) -> None:
+        """Shorten every way up, and find the latest word below each top-level node where it may have been hidden."""
         outline = self.part.outline
-        outline.settle()
         for place in sorted(self.nodes, key=_by_id):  # parents first, so that every way up is short
             if not place.flags & _CORRECTION:
                 outline.root(place)
-        if self._forgotten:
-            for node in list(outline.nodes.values()):
-                if node is not None:
-                    outline.judge(node)
         quiet = {outline.root(node).id for id in outline.quiet if (node := outline.nodes[id]) is not None}
+        latest: dict[str, str] = {}
         if quiet:
-            latest: dict[str, str] = {}
-            for node in list(outline.nodes.values()):
-                if node is not None and node.is_comment and node.shown and (root := outline.root(node).id) in quiet:
+            for node in list(self.nodes):
+                if node.is_comment and node.shown and (root := outline.root(node).id) in quiet:
                     latest[root] = max(latest.get(root, ""), node.id)
-            for id in quiet:
-                root_node = outline.nodes[id]
-                assert root_node is not None, id
-                root_node.active = latest.get(id, "")
+        for id in quiet:
+            self._node(id).active = latest.get(id, "")
         outline.quiet.clear()
-        yield from self._resolve()
 
     @property
     def nodes(self) -> Iterator[Node]:
