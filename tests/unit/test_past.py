@@ -5,7 +5,21 @@ from __future__ import annotations
 import pytest
 
 from threadstore import SUPPORT, Event, StoredThread
-from threadstore.testing.given import ANN, BOB, MODERATOR, THREAD, edited, erased, id_of, locked, moment, pinned, posted, reacted, removed
+from threadstore.testing.given import (
+    ANN,
+    BOB,
+    MODERATOR,
+    THREAD,
+    edited,
+    erased,
+    id_of,
+    locked,
+    moment,
+    pinned,
+    posted,
+    reacted,
+    removed,
+)
 from threadstore.testing.places import Place
 
 FACTS: list[Event] = [

@@ -102,14 +102,13 @@ class Builder:
         self.revision = revision
         outline = self.part.outline
         if self._forgotten:
-            for node in list(outline.nodes.values()):
-                if node is not None:
-                    outline.judge(node)
+            for node in list(self.nodes):
+                outline.judge(node)
         quiet = {outline.root(node).id for id in outline.quiet if (node := outline.nodes[id]) is not None}
         if quiet:
             latest: dict[str, str] = {}
-            for node in list(outline.nodes.values()):
-                if node is not None and node.is_comment and node.shown and (root := outline.root(node).id) in quiet:
+            for node in list(self.nodes):
+                if node.is_comment and node.shown and (root := outline.root(node).id) in quiet:
                     latest[root] = max(latest.get(root, ""), node.id)
             for id in quiet:
                 root_node = outline.nodes[id]
@@ -258,9 +257,7 @@ def written(builder: Builder, row: ThreadRow, placed: Iterable[tuple[int, Event]
 def cleared(model: int) -> Plan[None]:
     """Delete the rows under a number."""
     yield [
-        Sql(
-            "DELETE FROM authors WHERE (author, model, id) IN (SELECT author, model, id FROM comments WHERE model = ?)", (model,)
-        ),
+        Sql(_DROP_AUTHORS, (model,)),
         *(Sql(f"DELETE FROM {table} WHERE model = ?", (model,)) for table in ("comments", "reactions", "facts", "names")),
     ]
 

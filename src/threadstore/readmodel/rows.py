@@ -59,7 +59,22 @@ __all__ = [
 ]
 
 #: What a page shows of a comment, and the checksum over it.
-VIEWED: Final = ("id", "parent", "post", "text", "flags", "kids", "replies", "up", "down", "kinds", "mentions", "author", "active", "crc")
+VIEWED: Final = (
+    "id",
+    "parent",
+    "post",
+    "text",
+    "flags",
+    "kids",
+    "replies",
+    "up",
+    "down",
+    "kinds",
+    "mentions",
+    "author",
+    "active",
+    "crc",
+)
 #: The columns of `comments` behind `model`, as `comment_row` gives them.
 COLUMNS: Final = (
     "parent",

@@ -205,7 +205,9 @@ def feeds_agree(store: ThreadStore, keys: Sequence[str], reader: Reader) -> None
     for id in {view.author.id for view, _ in shown if view.author is not None}:
         theirs = [item for item in found if item.comment.author is not None and item.comment.author.id == id]
         listed = list(store.by_person(id, limit=_MOST, reader=reader))
-        _check(listed == theirs, f"another list of what {id} said to {reader}:\n     saw {_told(listed)}\nexpected {_told(theirs)}")
+        _check(
+            listed == theirs, f"another list of what {id} said to {reader}:\n     saw {_told(listed)}\nexpected {_told(theirs)}"
+        )
 
 
 #: What a feed tells of a comment.
