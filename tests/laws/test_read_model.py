@@ -147,7 +147,7 @@ def merged(facts: Iterable[Event], policy: Policy = Policy()) -> ThreadStore:  #
 
 
 def test_every_pair_in_every_order():
-    """Any two facts of the small universe, whichever comes first, leave the rows that a rebuild makes and show what a fold shows."""
+    """Any two facts of the small universe, whichever comes first, leave the rows of a rebuild and show what a fold shows."""
     for subset in subsets(2):
         for order in orders(subset):
             with merged(order) as store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from threadstore import Actor, Event, Policy, ThreadStore
+from threadstore import Actor, Event, Policy, ThreadStore, fold
 from threadstore.model.mentions import MAX_ABOVE
 from threadstore.testing.given import (
     ANN,
@@ -133,8 +133,10 @@ def test_who_stands_far_above_does_not_matter(store: ThreadStore):
     facts = [posted(1, by=twins[0]), posted(2, by=twins[1])]
     facts += [posted(number, to=1 if number == 3 else number - 1, by=BOB) for number in range(3, MAX_ABOVE + 6)]
     facts.append(posted(MAX_ABOVE + 6, "@Ann Lee", to=MAX_ABOVE + 5, by=CYD))
-    taken(store, *facts)
-    agree(store, THREAD, facts, readers=[])
+    taken(store, *facts[:-1], at_once=True)
+    taken(store, facts[-1])
+    stored, folded = (thread.comment(facts[-1].id) for thread in (store.thread(THREAD), fold(facts)))
+    assert stored.mentions == folded.mentions != ()
 
 
 def test_one_who_has_used_several_names(store: ThreadStore):

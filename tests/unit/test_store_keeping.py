@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,12 +16,9 @@ from threadstore import (
     CommentDeleted,
     CommentEdited,
     CommentPosted,
-    CorruptRecord,
-    Damage,
     NotAllowed,
     PersonErased,
     ReactionGiven,
-    Record,
     StoredThread,
     StoreFull,
     StoreUnavailable,
@@ -42,7 +38,7 @@ from threadstore.testing.given import (
     posted,
     reacted,
 )
-from threadstore.testing.places import Place, Wall
+from threadstore.testing.places import Place
 
 
 def bodies(thread: StoredThread, **reading: object) -> list[str | None]:

@@ -38,7 +38,7 @@ from threadstore.testing.given import (
     posted,
     reacted,
 )
-from threadstore.testing.places import Place, Wall
+from threadstore.testing.places import Place
 
 SKEW = Policy().max_clock_skew
 YEAR = 365 * 24 * 3_600_000

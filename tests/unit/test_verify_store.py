@@ -22,8 +22,10 @@ WRONG = {
     "an index of a comment": ("UPDATE comments SET rank = 7 WHERE rank IS NOT NULL", "comments is missing"),
     "a comment that is lost": ("DELETE FROM comments WHERE up = 1", f"a row of comments is missing: {id_of(1)}"),
     "a comment of nowhere": (
-        "INSERT INTO comments SELECT model, parent, dead, zeroblob(16), root, post, text, flags, kids, replies, up, down, kinds, "
-        "mentions, author, rank, bucket, active, since, withheld, pinned, crc FROM comments WHERE up = 1",
+        (
+            "INSERT INTO comments SELECT model, parent, dead, zeroblob(16), root, post, text, flags, kids, replies, up, down, kinds, "
+            "mentions, author, rank, bucket, active, since, withheld, pinned, crc FROM comments WHERE up = 1"
+        ),
         "a row of comments is wrong: 00000000-0000-0000-0000-000000000000",
     ),
     "a reaction": ("UPDATE reactions SET given = 0", f"a row of reactions is wrong: {id_of(1)}"),

@@ -42,7 +42,7 @@ _WAITING: Final = (
 _UNFIT: Final = "SELECT key FROM threads WHERE rules <> ? OR projected <> revision ORDER BY id"
 _GONE: Final = FLAGS["missing"] | FLAGS["erased"] | FLAGS["deleted"] | FLAGS["correction"]
 _NEWEST: Final = f"SELECT {COMMENT} FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id < ?2 AND "
-#: Without a limit SQLite may leave the order of a subquery out (sqlite.org/optoverview.html), and the newest would not come first.
+#: Without its limit SQLite leaves the order of a subquery out, and the newest would not come first.
 _SAID_BY: Final = f"""
     SELECT t.key, {_ROW}, {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
     FROM (SELECT model, id FROM authors WHERE author = ?1 AND id < ?2 ORDER BY id DESC LIMIT -1) AS a

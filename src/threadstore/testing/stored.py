@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from threadstore.decide.decide import Decision, resolve
 from threadstore.decide.questions import ask_hooks
-from threadstore.errors import CommentNotFound, ConflictingEvent, DataError, Rejected, ThreadStoreError
+from threadstore.errors import CommentNotFound, Rejected, ThreadStoreError
 from threadstore.log.sqlite import SqliteLog, execute
 from threadstore.model import commands as c
 from threadstore.model import events as e
@@ -31,7 +31,6 @@ from threadstore.plans import run
 from threadstore.readmodel.queries import thread_row
 from threadstore.readmodel.rows import fingerprint
 from threadstore.store.store import FeedItem, ThreadStore
-from threadstore.store.thread import StoredThread
 from threadstore.store.verify import differences
 from threadstore.testing.given import EPOCH
 from threadstore.testing.laws import Case, Law
@@ -355,7 +354,7 @@ def _plain(events: Sequence[e.Event]) -> str:
 
 
 def commands_are_decided_as_by_the_fold(case: Case) -> None:
-    """A command comes to the same events, or is refused with the same words, in a store and on a fold of what it holds."""
+    """Commands come to the same events, or are refused with the same words, in a store and on a fold of what it holds."""
     wall = Wall(EPOCH)
     with ThreadStore(SqliteLog.open(":memory:"), policy=case.policy, now=wall) as store:
         for event in case.events:
