@@ -90,8 +90,9 @@ def test_a_person_who_is_forgotten(at_once: bool, store: ThreadStore):
     ]
     taken(store, *facts, at_once=at_once)
     agree(store, THREAD, facts)
-    taken(store, person_erased(31, ANN), posted(7, by=ANN), at_once=at_once)
-    agree(store, THREAD, [*facts, person_erased(31, ANN), posted(7, by=ANN)])
+    more = [person_erased(31, ANN), posted(7, by=ANN), suggested(19, by=None)]
+    taken(store, *more, at_once=at_once)
+    agree(store, THREAD, [*facts, *more])
 
 
 def test_a_person_who_is_forgotten_before_anything_is_said(store: ThreadStore):
