@@ -104,16 +104,14 @@ class Builder:
         if self._forgotten:
             for node in list(self.nodes):
                 outline.judge(node)
-        quiet = {outline.root(node).id for id in outline.quiet if (node := outline.nodes[id]) is not None}
+        quiet = {outline.root(self._node(id)).id for id in outline.quiet}
         if quiet:
             latest: dict[str, str] = {}
             for node in list(self.nodes):
                 if node.is_comment and node.shown and (root := outline.root(node).id) in quiet:
                     latest[root] = max(latest.get(root, ""), node.id)
             for id in quiet:
-                root_node = outline.nodes[id]
-                assert root_node is not None, id
-                root_node.active = latest.get(id, "")
+                self._node(id).active = latest.get(id, "")
         outline.quiet.clear()
         yield from self._resolve()
 
