@@ -241,9 +241,20 @@ class Processes(RuleBasedStateMachine):
         return [record.event for record in self.processes[0].log.read(key)]
 
     @rule(number=st.integers(0, 2), key=st.sampled_from(KEYS), seed=seeds)
-    def execute(self, number: int, key: str, seed: int) -> None:
-        """Let a process decide a command, which comes to what the fold says."""
+    def step(self, number: int, key: str, seed: int) -> None:
+        """Let a process do something; which, is drawn from the seed, so that nothing is left out."""
         random = self.chance(seed)
+        what = random.choice(["execute"] * 6 + ["merge"] * 3 + ["all", "one", "restart", "person"])
+        if what == "execute":
+            self.execute(number, key, random)
+        elif what == "merge":
+            self.merge(number, key, random)
+        else:
+            self.keep(number, key, what)
+        self.touched.add((number, key))
+
+    def execute(self, number: int, key: str, random: Random) -> None:
+        """Let a process decide some commands, each of which comes to what the fold says."""
         self.wall.ms += random.choice((1, 1, 50))
         history = without_answers_to_corrections(random_history(random.randrange(500), 30, thread=key))
         known = self.known(key)
@@ -257,12 +268,9 @@ class Processes(RuleBasedStateMachine):
                     command = replace(command, **{name: random.choice(posts[-5:])})
             DONE["executed" if is_decided_alike(self.processes[number], command, known) else "not executed"] += 1
             known = self.known(key)
-        self.touched.add((number, key))
 
-    @rule(number=st.integers(0, 2), key=st.sampled_from(KEYS), seed=seeds)
-    def merge(self, number: int, key: str, seed: int) -> None:
-        """Let a process take in a part of another replica's history, moved to a time of its own so that no two share an id."""
-        random = self.chance(seed)
+    def merge(self, number: int, key: str, random: Random) -> None:
+        """Let a process take in a part of another replica's history, with ids of its own."""
         history = without_answers_to_corrections(random_history(random.randrange(500), 25, thread=key))
         shift = random.randrange(1 << 28)
         events = distinct(moved(history, shift))
@@ -272,9 +280,7 @@ class Processes(RuleBasedStateMachine):
         self.wall.ms = max(self.wall.ms, *(time_of(event.id) for event in events), EPOCH)
         assert self.processes[number].merge(events) == len(events)
         DONE["merged"] += 1
-        self.touched.add((number, key))
 
-    @rule(number=st.integers(0, 2), key=st.sampled_from(KEYS), what=st.sampled_from(["all", "one", "restart", "person"]))
     def keep(self, number: int, key: str, what: str) -> None:
         """Let a process rebuild what is not of its rules, or one thread, or begin anew, or forget a person."""
         store = self.processes[number]
@@ -288,7 +294,6 @@ class Processes(RuleBasedStateMachine):
             store.erase_person("a", by=MODERATOR)
         else:
             self.processes[number] = self.process(number)
-        self.touched.add((number, key))
 
     @invariant()
     def each_shows_what_the_log_amounts_to(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from threadstore import Actor, Event, Policy, ThreadStore
+from threadstore import Actor, Event, Policy, ThreadStore, fold
+from threadstore.model.mentions import MAX_ABOVE
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -85,11 +86,13 @@ def test_a_person_who_is_forgotten(at_once: bool, store: ThreadStore):
         posted(5, "@Bob", to=9, by=BOB),
         edited(6, 5, by=BOB),
         suggested(8, by=BOB),
+        suggested(18, by=None),
     ]
     taken(store, *facts, at_once=at_once)
     agree(store, THREAD, facts)
-    taken(store, person_erased(31, ANN), posted(7, by=ANN), at_once=at_once)
-    agree(store, THREAD, [*facts, person_erased(31, ANN), posted(7, by=ANN)])
+    more = [person_erased(31, ANN), posted(7, by=ANN), suggested(19, by=None)]
+    taken(store, *more, at_once=at_once)
+    agree(store, THREAD, [*facts, *more])
 
 
 def test_a_person_who_is_forgotten_before_anything_is_said(store: ThreadStore):
@@ -123,6 +126,18 @@ def test_a_name_of_several_is_told_by_who_stands_above(store: ThreadStore):
     taken(store, *facts)
     taken(store, posted(7, to=2, by=BOB), edited(11, 10, "@Ann Lee!", by=CYD), edited(12, 5, "@Ann Lee?", by=CYD))
     agree(store, THREAD, list(store.export()))
+
+
+def test_who_stands_far_above_does_not_matter(store: ThreadStore):
+    """Only so many of those above are looked at, by rows and by a rebuild alike."""
+    twins = [replace(ANN, id=f"ann-{number}") for number in range(2)]
+    facts = [posted(1, by=twins[0]), posted(2, by=twins[1])]
+    facts += [posted(number, to=1 if number == 3 else number - 1, by=BOB) for number in range(3, MAX_ABOVE + 6)]
+    facts.append(posted(MAX_ABOVE + 6, "@Ann Lee", to=MAX_ABOVE + 5, by=CYD))
+    taken(store, *facts[:-1], at_once=True)
+    taken(store, facts[-1])
+    stored, folded = (thread.comment(facts[-1].id) for thread in (store.thread(THREAD), fold(facts)))
+    assert stored.mentions == folded.mentions != ()
 
 
 def test_one_who_has_used_several_names(store: ThreadStore):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from threadstore import CommentNotFound, Policy, ThreadStore
+from threadstore import CommentNotFound, CorruptRecord, Policy, ThreadStore
 from threadstore.log._schema import event_checksum, seed
 from threadstore.log.sqlite import execute
-from threadstore.readmodel.queries import Unfit
+from threadstore.readmodel.queries import Unfit, event_in, readable
 from threadstore.readmodel.source import TableSource, opened_source
 from threadstore.testing.given import (
     ANN,
@@ -132,3 +132,11 @@ def test_what_is_not_there_is_not_found(store: ThreadStore):
     for id in (id_of(99), id_of(7), "nonsense"):
         with pytest.raises(CommentNotFound):
             store.thread(THREAD).comment(id)
+
+
+def test_a_row_of_other_types_is_no_record():
+    """What SQLite gives back from a damaged page may be of any type: it is left out, or said to be damaged."""
+    nonsense = ("x", None, 7, "y")
+    assert list(readable(THREAD, [nonsense])) == []
+    with pytest.raises(CorruptRecord):
+        event_in(THREAD, nonsense)

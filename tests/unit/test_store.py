@@ -410,6 +410,36 @@ def test_chance_that_repeats_itself_does_no_harm(place: Place):
     assert bodies(other) == ["theirs", "ours"]
 
 
+def test_a_request_that_was_idle_and_is_no_longer(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """What need not be asked when nothing would change is asked when something would, which another process saw to meanwhile."""
+    asked: list[c.Command] = []
+    store = place.open(policy=Policy(may=lambda command, thread: asked.append(command) or True))
+    other = place.open().thread(THREAD)
+    comment = other.post("first", by=ANN)
+    other.react(comment, by=BOB)
+    write = store._writer.write
+
+    def meanwhile(make: object, **options: object) -> object:
+        monkeypatch.setattr(store._writer, "write", write)
+        other.unreact(comment, by=BOB)
+        return write(make, **options)
+
+    store.thread(THREAD).react(comment, by=BOB)
+    assert asked == []
+    monkeypatch.setattr(store._writer, "write", meanwhile)
+    store.thread(THREAD).react(comment, by=BOB)
+    assert len(asked) == 1
+    assert other.comment(comment).reactions == {SUPPORT: 1}
+
+
+@pytest.mark.parametrize("id", ["", "nonsense", 7])
+def test_what_is_no_comment_is_not_found(id: object, article: StoredThread):
+    """A command about something that is no id of a comment is refused as one about a comment that is not there."""
+    article.post("I was there.", by=ANN)
+    with pytest.raises((CommentNotFound, ValueError, TypeError)):
+        article.react(id, by=ANN)  # type: ignore[arg-type]
+
+
 def test_what_another_process_writes_meanwhile_is_not_overlooked(place: Place):
     """Two that write to one thread at once both have their say, and both read all of it."""
     meanwhile = Meanwhile()

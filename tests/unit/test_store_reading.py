@@ -206,6 +206,19 @@ def test_the_queue_of_all_threads(place: Place):
     ]
 
 
+def test_a_queue_of_some_threads(place: Place):
+    """Of many threads that wait the first are shown, and the rest behind them."""
+    store = place.open()
+    for key in "abc":
+        store.thread(key).post("wait", by=BOB, held=True)
+        place.wall.ms += 1
+    pages = store.queue(threads=2)
+    assert [page.thread for page in pages] == ["a", "b"]
+    assert [page.thread for page in store.queue(after=pages[-1].items[0].since)] == ["c"]
+    with pytest.raises(ValueError, match="threads"):
+        store.queue(threads=0)
+
+
 def test_what_a_person_said_long_ago(place: Place):
     """What a person said long ago stands as the thread says: edited, erased, withheld from some, or as it was."""
     store = place.open()

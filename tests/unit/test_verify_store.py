@@ -18,7 +18,7 @@ FACTS = [posted(1), posted(2, "@Ann Lee", to=1, by=BOB), reacted(3, 1), edited(4
 WRONG = {
     "a count": ("UPDATE threads SET total = 7", "its row has total = 7, and it should be 2"),
     "a checksum": ("UPDATE threads SET crc = 7", "its row has crc = 7"),
-    "a comment that is changed": ("UPDATE comments SET kids = 7 WHERE parent = x'' AND up = 1", f"comments is wrong: {id_of(1)}"),
+    "a changed comment": ("UPDATE comments SET kids = 7 WHERE parent = x'' AND up = 1", f"wrong: {id_of(1)}"),
     "an index of a comment": ("UPDATE comments SET rank = 7 WHERE rank IS NOT NULL", "comments is missing"),
     "a comment that is lost": ("DELETE FROM comments WHERE up = 1", f"a row of comments is missing: {id_of(1)}"),
     "a comment of nowhere": (

@@ -153,3 +153,20 @@ def test_an_empty_top_level_is_empty_in_every_order():
         for order in ORDERS:
             page = store.thread(THREAD).view(order=order, pinned=True)
             assert (page.comments, page.next, page.left) == ((), None, 0)
+
+
+def test_a_cursor_whose_comment_has_other_votes_now():
+    """Where there are only votes for, a cursor goes on behind the votes that its comment had."""
+    facts: list[Event] = [posted(number) for number in range(1, 9)]
+    facts += [
+        reacted(10 * number + other, number, by=Actor(f"u-{other}")) for number in range(1, 9) for other in range(number % 4)
+    ]
+    with ThreadStore(SqliteLog.open(":memory:"), policy=POLICY, now=Wall(moment(1_000))) as store:
+        store.merge(facts)
+        after = store.thread(THREAD).view(order="top", limit=3).next
+        more = [reacted(200, 6, by=Actor("u-7")), reacted(201, 2, by=Actor("u-7")), reacted(202, 3, by=Actor("u-7"))]
+        more += [reacted(203, 7, by=Actor("u-7"))]
+        store.merge(more)
+        page = store.thread(THREAD).view(order="top", limit=3, after=after)
+        expected = fold([*facts, *more]).view(order="top", limit=3, after=after, policy=POLICY)
+        assert replace(page, revision=0) == expected

@@ -15,7 +15,7 @@ import pytest
 from threadstore import StoreClosed, StoreFull, StoreUnavailable
 from threadstore.log.sqlite import SqliteLog
 from threadstore.plans import Plan, Sql
-from threadstore.store.writer import Writer
+from threadstore.store.writer import Writer, _Batch, _Job
 
 
 class World:
@@ -191,6 +191,14 @@ def test_nobody_waits_for_a_leader_that_is_gone(world: World, monkeypatch: pytes
     monkeypatch.setattr(world.writer, "_wake_next", lambda: None)
     with world.together([adds(1), adds(2)]) as asked:
         assert sorted(future.result(60) for future in asked) == [1, 2]
+
+
+def test_who_is_done_does_not_wait(world: World):
+    """A job that was committed before its caller began to wait is over at once."""
+    job = _Job(adds(1), erases=False)
+    job.batch = _Batch()
+    job.batch.done = True
+    assert not world.writer._waited(job)
 
 
 def test_an_erasure_is_noted_in_its_transaction(world: World):

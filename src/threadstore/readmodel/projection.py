@@ -3,7 +3,7 @@ From events to rows: what an append changes in the read model, written in the ap
 
 `projected` folds new facts into a `Part`, reads what that finds missing until nothing is, and writes
 the columns that differ. Who is addressed in a text is found at this moment as well, and again when a
-name comes late or goes: `_Mentions`.
+name comes late or goes, or a parent comes late: `_Mentions`.
 """
 
 from __future__ import annotations

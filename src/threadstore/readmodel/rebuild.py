@@ -124,7 +124,7 @@ class Builder:
         for place in sorted(self.nodes, key=_by_id):  # parents first, so that every way up is short
             if not place.flags & _CORRECTION:
                 outline.root(place)
-        quiet = {outline.root(node).id for id in outline.quiet if (node := outline.nodes[id]) is not None}
+        quiet = {outline.root(self._node(id)).id for id in outline.quiet}
         latest: dict[str, str] = {}
         if quiet:
             for node in list(self.nodes):
@@ -299,9 +299,7 @@ def written(builder: Builder, row: ThreadRow, placed: Iterable[tuple[int, Event]
 def cleared(model: int) -> Plan[None]:
     """Delete the rows under a number."""
     yield [
-        Sql(
-            "DELETE FROM authors WHERE (author, model, id) IN (SELECT author, model, id FROM comments WHERE model = ?)", (model,)
-        ),
+        Sql(_DROP_AUTHORS, (model,)),
         *(Sql(f"DELETE FROM {table} WHERE model = ?", (model,)) for table in ("comments", "reactions", "facts", "names")),
     ]
 

@@ -145,8 +145,9 @@ def _see_through(loaded: Loaded, id: str, rules: Rules) -> Plan[None]:
     if id not in loaded.known:
         yield from loading(loaded, [Missing("known", id)])
     done = loaded.known[id]
-    if done is not None and loaded.row is not None:
-        yield from erased(loaded.key, erasures_in([done], rules), loaded.row.revision + 1)
+    assert done is not None, id
+    assert loaded.row is not None, id
+    yield from erased(loaded.key, erasures_in([done], rules), loaded.row.revision + 1)
 
 
 def admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -> Plan[Sequence[Event]]:
