@@ -63,10 +63,10 @@ def main() -> None:
     store = opened(folder / "full.db")
     before = store.thread("before").post("before", by="u-1")
     if limit == "pages":
-        with store.log._database.writing() as writer:
+        with store.log.database.writing() as writer:
             writer.execute("PRAGMA max_page_count = 200")
     elif limit == "size":
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, resource.RLIM_INFINITY))
     stored, errors = fill(store)
     full = {
         "reading": len(list(store.log.read_all())) == len(stored) + 1,
@@ -81,7 +81,7 @@ def main() -> None:
     if limit == "device":
         (folder / "ballast").unlink()
     elif limit == "pages":
-        with store.log._database.writing() as writer:
+        with store.log.database.writing() as writer:
             writer.execute("PRAGMA max_page_count = 1000000")
     else:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -29,7 +29,6 @@ import pytest
 import threadstore
 from threadstore import ThreadStore
 from threadstore.errors import CorruptRecord, StoreUnavailable, ThreadStoreError, UnsupportedSchema
-from threadstore.log import sqlite as sqlite_log
 
 FoundBy = Callable[..., dict[str, Any]]
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, limits and modes are POSIX's")
@@ -42,7 +41,12 @@ def content(folder: Path) -> dict[str, bytes]:
 def written(path: Path, posts: int = 3) -> list[str]:
     """Make a store with a few comments in it."""
     with threadstore.open(path, durability="off") as store:
-        return [store.thread("t").post(f"comment {number}", by="u-1") for number in range(posts)]
+        return [store.thread("t").post(body_of(number), by="u-1") for number in range(posts)]
+
+
+def body_of(number: int) -> str:
+    """Return what a comment says; the last of many say so much that a file ends with their pages."""
+    return f"comment {number}" + " and so on" * (1_000 if number > 36 else 0)
 
 
 def ids(store: ThreadStore) -> list[str]:
@@ -155,6 +159,7 @@ PLACES = (
         "another program",
     ),
     Place("tables called like ours", lambda path: foreign(path, "CREATE TABLE events (id)"), StoreUnavailable, "another program"),
+    Place("a table of comments", lambda path: foreign(path, "CREATE TABLE comments (id)"), StoreUnavailable, "another program"),
     Place("a newer release's store", as_newer, UnsupportedSchema, "install a newer threadstore"),
 )
 
@@ -240,7 +245,7 @@ def outcome(path: Path, known: list[str], size: int) -> str:
         shown = [comment.id for comment in view.comments]
         assert shown == [id for id in known if id in set(shown)], size
         assert len(shown) + view.unreadable == len(known), size
-        assert all(comment.body == f"comment {known.index(comment.id)}" for comment in view.comments), size
+        assert all(comment.body == body_of(known.index(comment.id)) for comment in view.comments), size
         try:
             exported, missing = ids(store), None
         except CorruptRecord as error:
@@ -260,36 +265,35 @@ def outcome(path: Path, known: list[str], size: int) -> str:
 # --- locked -------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_log, "_TIMEOUT", 20)
+#: How long a store waits that is not patient, in seconds.
+IMPATIENT = 0.02
 
 
 @pytest.mark.parametrize("begin", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_a_lock_of_another_program_is_told(tmp_path: Path, impatient: None, begin: str):
+def test_a_lock_of_another_program_is_told(tmp_path: Path, begin: str):
     """Beyond the timeout, writing and opening are refused; reading goes on, and so does all else when the lock is gone."""
     written(tmp_path / "log.db")
-    with threadstore.open(tmp_path / "log.db") as store:
+    with threadstore.open(tmp_path / "log.db", timeout=IMPATIENT) as store:
         with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
             other.execute(begin)
             with pytest.raises(StoreUnavailable, match="kept it locked for longer than the timeout"):
                 store.thread("t").post("now?", by="u-2")
             with pytest.raises(StoreUnavailable, match="kept it locked for longer than the timeout"):
-                threadstore.open(tmp_path / "log.db")
+                threadstore.open(tmp_path / "log.db", timeout=IMPATIENT)
             assert store.thread("t").counts().total == 3
         store.thread("t").post("now!", by="u-2")
         assert store.thread("t").counts().total == 4
         assert list(store.verify()) == []
 
 
-def test_a_program_that_wants_the_file_for_itself_is_told(tmp_path: Path, impatient: None):
+def test_a_program_that_wants_the_file_for_itself_is_told(tmp_path: Path):
     """A lock that keeps even readers out is an error of reading, too, and passes with it."""
     known = written(tmp_path / "log.db")
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreUnavailable, match="kept it locked for longer than the timeout"):
-            threadstore.open(tmp_path / "log.db")
+            threadstore.open(tmp_path / "log.db", timeout=IMPATIENT)
     with threadstore.open(tmp_path / "log.db") as store:
         assert ids(store) == known
 
@@ -394,70 +398,50 @@ def test_a_file_that_is_gone_takes_no_more(tmp_path: Path, lose: Callable[[Path]
 
 
 class Mutant(NamedTuple):
-    """What is wrong, where, how, and what finds it: a test, or `child_failing.py`."""
+    """What is wrong, with the changes that make it so, and what finds it: a test, or `child_failing.py`."""
 
     says: str
-    path: str
-    old: str
-    new: str
+    changes: tuple[str, ...]
     what: str | dict[str, Any]
 
 
 DATABASE = "log/_connections.py"
+TRANSACTION = f"{DATABASE}::Database.transaction"
 
 MUTANTS = (
     Mutant(
         "a batch is no transaction",
-        DATABASE,
-        """\
-                self._writer.execute("BEGIN IMMEDIATE")
-                self._check_in_place()
-                yield self._writer
-                self._writer.execute("COMMIT")
-""",
-        "                yield self._writer\n",
+        (TRANSACTION, 'self._writer.execute("BEGIN IMMEDIATE")', "pass", TRANSACTION, 'self._writer.execute("COMMIT")', "pass"),
         {"how": "full", "faults": 60},
     ),
     Mutant(
         "a full device is a failing one",
-        DATABASE,
-        "if code == sqlite3.SQLITE_FULL:",
-        "if False:",
+        (f"{DATABASE}::_translation", "if code == sqlite3.SQLITE_FULL:", "if False:"),
         {"how": "full", "faults": 10},
     ),
     Mutant(
         "an erasure that failed amid is not seen through",
-        "store/store.py",
-        "if isinstance(command, c.Erase | c.ErasePerson):",
-        "if False:",
+        ("store/writer.py::Writer._commit", "self._database.note_erasure(last_erasure(connection), is_urgent=is_urgent)", "pass"),
         {"how": "failed", "faults": 400},
     ),
     Mutant(
         "it goes on writing to a file that is gone",
-        DATABASE,
-        "if _identity(self._path) != self._file:",
-        "if False:",
+        (f"{DATABASE}::Database._check_in_place", "and _identity(self._path) != self._file", "and False"),
         "test_disk.py::test_a_file_that_is_gone_takes_no_more",
     ),
     Mutant(
         "it looks at no file before it makes a store of it",
-        "log/_schema.py",
-        "if application or not content <= _content():",
-        "if application:",
+        ("log/_schema.py::is_store", "if application or not names <= _KNOWN_NAMES:", "if application:"),
         "test_disk.py::test_what_is_something_else_is_not_touched",
     ),
     Mutant(
         "it takes a newer schema for its own",
-        "log/_schema.py",
-        "if version > VERSION:",
-        "if False:",
+        ("log/_schema.py::is_store", "if version > VERSION:", "if False:"),
         "test_disk.py::test_what_is_something_else_is_not_touched",
     ),
     Mutant(
         "a stranger leaves files behind",
-        DATABASE,
-        "if not os.access(self._path, os.W_OK):",
-        "if False:",
+        (f"{DATABASE}::Database._inspect", "if not os.access(self._path, os.W_OK):", "if False:"),
         "test_disk.py::test_what_may_not_be_written_is_told",
     ),
 )
@@ -469,7 +453,7 @@ def test_a_missing_guard_is_noticed(
     found_by: FoundBy, without: Callable[..., Path], passes: Callable[..., bool], swift: Path, mutant: Mutant
 ):
     """Without the guard, a promise is found broken."""
-    package = without(mutant.path, mutant.old, mutant.new)
+    package = without(*mutant.changes)
     if isinstance(mutant.what, str):
         assert not passes(mutant.what, package), f"nothing is found wrong though {mutant.says}"
         return
