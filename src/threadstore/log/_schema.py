@@ -177,11 +177,6 @@ _TRIGGERS: Final[Mapping[str, str]] = {
 _DROPPED: Final = ("snapshots", "snapshot_parts", "fronts", "summaries", "acts")
 _FORMER: Final = frozenset({*_DROPPED, "summaries_by_latest"})
 
-#: The columns that every release had of the tables that have changed since.
-_LASTING: Final[Mapping[str, set[str]]] = {
-    "threads": {"id", "key", "revision"},
-    "events": {"position", "thread", "revision", "id", "crc", "data"},
-}
 
 _CONTENT: Final = r"SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
 
@@ -267,7 +262,6 @@ _LOG: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-<<<<<<< HEAD
 def _is_restored(connection: sqlite3.Connection, names: set[str]) -> bool:
     """Return whether a file with these tables has the log of a store, and nothing that is another program's."""
     if not _LOG.keys() <= names <= _KNOWN_NAMES:
@@ -278,13 +272,6 @@ def _is_restored(connection: sqlite3.Connection, names: set[str]) -> bool:
         if not _LOG.get(name, frozenset()) <= columns <= ours:
             return False
     return True
-=======
-def _has_columns(connection: sqlite3.Connection, table: str) -> bool:
-    """Return whether a table has the columns that ours has, or those that it had in all releases and none that it never had."""
-    columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-    ours = {line.split()[0] for line in _TABLES[table].splitlines()[1:-1]} - {"PRIMARY"}
-    return _LASTING.get(table, ours) <= columns <= ours | {"head"}
->>>>>>> 97f9292b29fceb860657328c61b93e7d329ae0cb
 
 
 def create(connection: sqlite3.Connection) -> None:
