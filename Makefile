@@ -5,10 +5,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST ?=
+TESTING := -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo site test test-site soak bench bench-full fuzz lint types check format clean distclean
+.PHONY: help demo site test test-all test-site soak bench bench-full fuzz lint types check format clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +20,11 @@ demo: $(VENV)/.core ## install the library and run a whole comment page, example
 site: $(VENV)/.site ## serve a news site with comments on loopback, examples/news_site (SITE="--large --port 8080" adds options)
 	PYTHONPATH=examples $(BIN)/python -m news_site --db examples/news_site/news_site.db $(SITE)
 
-test: $(VENV)/.test ## run every test; demands 100 % branch coverage (PYTEST="..." adds options)
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term-missing:skip-covered $(PYTEST)
+test: $(VENV)/.test ## run the tests but the long ones; demands 100 % branch coverage (PYTEST="..." adds options)
+	$(BIN)/python -m pytest $(TESTING) -m "not long" $(PYTEST)
+
+test-all: $(VENV)/.test ## run every test, those marked "long" too (most of the seeded mutants); minutes
+	$(BIN)/python -m pytest $(TESTING) $(PYTEST)
 
 test-site: $(VENV)/.test-site ## run the tests of the news site, in a real Chromium too (PYTEST="..." adds options)
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
@@ -35,10 +39,10 @@ fuzz: $(VENV)/.fuzz ## search for inputs that break something, each target for F
 soak: $(VENV)/.test ## run the long form of the guarantees and write its figures into docs/guarantees.md (SOAK_SCALE=3: longer)
 	$(BIN)/python tests/nothing_lost/report.py $(PYTEST)
 
-bench: $(VENV)/.bench ## measure, in minutes: every workload at up to 10,000 comments, beside other libraries
+bench: $(VENV)/.bench ## measure, in minutes: every workload at 1,000 and 10,000 comments, beside SQL by hand and other libraries
 	$(BIN)/python benchmarks/run.py
 
-bench-full: $(VENV)/.bench ## measure at up to a million comments (an hour or more), and write docs/performance.md
+bench-full: $(VENV)/.bench ## measure at 1,000 to a million comments in one thread (hours), and write docs/performance.md
 	$(BIN)/python benchmarks/run.py --full
 	$(BIN)/python benchmarks/report.py
 
@@ -49,7 +53,7 @@ lint: $(VENV)/.dev ## check style and formatting
 types: $(VENV)/.dev ## check types, strictly
 	$(BIN)/mypy --strict
 
-check: lint types test ## lint, types and test
+check: lint types test-all ## lint, types and every test: what a change must pass
 
 format: $(VENV)/.dev ## format, and fix what can be fixed
 	$(BIN)/ruff check --fix --exit-zero

@@ -5,8 +5,8 @@ Method: one thread of so many comments, generated, or the first so many comments
 made once and kept in ``benchmarks/.cache``, under a name that holds a hash of the library's and the generator's source: any
 change there makes them anew, so no figure comes from a file of another release. Workloads that write get copies.
 
-- bare: the log alone, as an import leaves it; all other tables are emptied, so nothing derived is left to start from.
-- settled: the same after somebody has looked at it, so with whatever the library keeps to start faster.
+- settled: the log and the rows of the read model, as any use leaves them.
+- bare: the log alone; the tables of the read model are emptied.
 
 Caveats: a trace put into one thread has the lengths, times and trees of its threads, but more top-level comments than one thread
 has.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -35,8 +36,9 @@ from threadstore.testing.traces import CommentRow, events_of, read_trace
 
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE / ".cache"
-#: What the log itself is made of; everything else in the file is a shortcut.
+#: What the log itself is made of; everything else in the file is the read model, as are the columns of `threads` from `model` on.
 LOG_TABLES: Final = {"threads", "events", "erasures"}
+_RESET: Final = "UPDATE threads SET model = 0, projected = 0, rules = 0, building = 0, since = NULL, described = NULL, crc = 0"
 #: The moment that "hot" is reckoned for: long after the last comment, the same for all contenders.
 NOW: Final = 1_700_000_000_000
 #: The page that is asked for throughout.
@@ -54,6 +56,7 @@ __all__ = [
     "copied",
     "events",
     "fill_log",
+    "frames",
     "page",
     "settled",
 ]
@@ -124,41 +127,44 @@ def label(task: Task, *, bodies: bool = True) -> str:
     return f"{task.content}-{task.comments}{'' if bodies else '-bodiless'}"
 
 
-def bare(task: Task, *, bodies: bool = True) -> Path:
-    """Return a store that holds the log of the thread and nothing else."""
+def settled(task: Task, *, bodies: bool = True) -> Path:
+    """Return a store that holds the thread, with the rows that show it."""
 
     def make(path: Path) -> None:
         with threadstore.open(path, durability="off") as store:
             for batch in batches(task, bodies=bodies):
                 store.merge(batch)
+        _rest(path)
+
+    return cached(f"settled-{label(task, bodies=bodies)}", make)
+
+
+def bare(task: Task) -> Path:
+    """Return a store that holds the log of the thread and nothing else."""
+    source = settled(task)
+
+    def make(path: Path) -> None:
+        shutil.copyfile(source, path)
         strip(path)
 
-    return cached(f"bare-{label(task, bodies=bodies)}", make)
+    return cached(f"bare-{label(task)}", make)
 
 
 def strip(path: Path) -> None:
-    """Empty all tables that are not the log's, and bring everything into the one file."""
+    """Empty all that is not the log's, and bring everything into the one file."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         for table in tables:
             if table not in LOG_TABLES and not table.startswith("sqlite_"):
                 connection.execute(f"DELETE FROM {table}")
+        connection.execute(_RESET)
+    _rest(path)
+
+
+def _rest(path: Path) -> None:
+    """Bring everything into the one file."""
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def settled(task: Task, *, bodies: bool = True) -> Path:
-    """Return a store that was looked at before."""
-    source = bare(task, bodies=bodies)
-
-    def make(path: Path) -> None:
-        shutil.copyfile(source, path)
-        for _ in range(2):
-            with threadstore.open(path, durability="off") as store:
-                page(store, key_of(task))
-        with closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    return cached(f"settled-{label(task, bodies=bodies)}", make)
 
 
 @contextmanager
@@ -176,7 +182,7 @@ def copied(path: Path, count: int = 1) -> Iterator[list[Path]]:
 
 def fill_log(store: threadstore.ThreadStore) -> None:
     """
-    Let the write-ahead log grow to its full size, and be begun anew, as in a store that has been open for a while.
+    Let the write-ahead log grow, and be begun anew, as in a store that has been open for a while.
 
     A flush of a file that grows takes the file system several times as long as one of a file that does not.
     """
@@ -184,10 +190,20 @@ def fill_log(store: threadstore.ThreadStore) -> None:
     store.thread("filler").post("The log is begun anew.", by="u-1")
 
 
-def load(store: threadstore.ThreadStore, key: str = KEY) -> None:
-    """Bring the thread into memory, whatever could be shown of it without that."""
-    with store.using(key):
-        pass
+def frames(path: Path) -> tuple[int, int]:
+    """
+    Return how many pages the write-ahead log of a file holds in its present run, and how many commits.
+
+    A frame that ends a transaction says so (sqlite.org/fileformat2.html, section 4.1).
+    """
+    data = path.with_name(path.name + "-wal").read_bytes()
+    if len(data) < 32:
+        return 0, 0
+    [size] = struct.unpack(">I", data[8:12])
+    salts = data[16:24]
+    heads = [data[place : place + 24] for place in range(32, len(data), 24 + size)]
+    mine = [head for head in heads if len(head) == 24 and head[8:16] == salts]
+    return len(mine), sum(1 for head in mine if head[4:8] != b"\0\0\0\0")
 
 
 def page(store: threadstore.ThreadStore, key: str = KEY, order: str = "top", **arguments: Any) -> ThreadView:

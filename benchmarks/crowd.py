@@ -3,8 +3,7 @@ Eight people press "post" at once: does the store make them queue for the disk o
 
 Method: a web server's eight threads write whole posts (validated, decided, encoded, committed, durability FULL), each into a
 conversation of its own, to one store; beside it one thread writes the same posts alone. Both take turns, on new stores whose
-write-ahead log has its full size. How many commits there were is read from the write-ahead log: a frame that ends a transaction
-says so (sqlite.org/fileformat2.html, section 4.1).
+write-ahead log has been begun anew before. How many commits there were is read from the write-ahead log.
 
 Caveats: what a shared flush saves depends on the disk: a slow one makes this look better than a fast one. Python runs one
 thread at a time, so all that is not waiting is in the figure as it is.
@@ -13,14 +12,13 @@ thread at a time, so all that is not waiting is in the figure as it is.
 from __future__ import annotations
 
 import gc
-import struct
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Thread
 
-from content import CACHE, fill_log
+from content import CACHE, fill_log, frames
 from harness import OURS, Row, Task, interleaved, main
 
 import threadstore
@@ -39,7 +37,7 @@ def together(posts: int, threads: int, commits: list[float]) -> float:
             fill_log(store)
             for number in range(_THREADS):
                 store.thread(f"article-{number}").post("First!", by=Actor("u-1"))
-            before = _commits(path)
+            _, before = frames(path)
             ready = Barrier(threads + 1)
             workers = [Thread(target=_write, args=(store, ready, number, threads, posts)) for number in range(threads)]
             for worker in workers:
@@ -50,7 +48,7 @@ def together(posts: int, threads: int, commits: list[float]) -> float:
             for worker in workers:
                 worker.join()
             took = time.perf_counter() - start
-            commits.append((_commits(path) - before) / (posts * _THREADS))
+            commits.append((frames(path)[1] - before) / (posts * _THREADS))
         return took / (posts * _THREADS)
 
 
@@ -60,15 +58,6 @@ def _write(store: threadstore.ThreadStore, ready: Barrier, number: int, threads:
     for turn in range(posts):
         for thread in mine:
             thread.post(f"This is what number {turn} has to say about it, and it is not little.", by=Actor(f"u-{number}"))
-
-
-def _commits(path: Path) -> int:
-    """Count the frames of the write-ahead log that end a transaction, of its present run."""
-    data = path.with_name(path.name + "-wal").read_bytes()
-    [size] = struct.unpack(">I", data[8:12])
-    salts = data[16:24]
-    heads = [data[place : place + 24] for place in range(32, len(data), 24 + size)]
-    return sum(1 for head in heads if len(head) == 24 and head[8:16] == salts and head[4:8] != b"\0\0\0\0")
 
 
 def measure(task: Task) -> Iterator[Row]:

@@ -1,10 +1,13 @@
 """
 How is a figure taken, and what is written down with it?
 
-Method: everything that is compared is compared in one run. The contenders of a row take turns, in an order that is shuffled anew
-each round, so that the machine's moods fall on all alike; the collector is emptied before each turn and stays switched on during
-it, since an application's does. A row keeps the median and the quartiles of each contender, and its ratio is that of the medians.
-Each workload runs in a process of its own, so that none inherits another's memory or caches.
+Method: everything that is compared is compared in one run. The contenders of a row take turns, in an order that is shuffled
+anew each round, so that the machine's moods fall on all alike; the collector is emptied before each turn and stays switched on
+during it, since an application's does. A row keeps the median and the quartiles of each contender, and its ratio is that of the
+medians. Each workload runs in a process of its own, so that none inherits another's memory or caches.
+
+Where the disk is not the point, what is taken is the processor time of the thread (`spent`), which a busy machine does not
+lengthen; else it is the time by the clock (`timed`).
 
 Caveats: files are in the page cache of the system throughout: "cold" means a new connection or a new process, not a cold disk.
 A figure of one run says little; a ratio of one run says more; small differences say nothing.
@@ -115,6 +118,14 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def spent(work: Callable[[], object]) -> float:
+    """Return the seconds of processor time that *work* takes of this thread."""
+    gc.collect()
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
+
+
 def interleaved(
     contenders: Mapping[str, Callable[[], float]], rounds: int, *, seed: int = 1, budget: float = 120
 ) -> dict[str, Figure]:
@@ -134,8 +145,13 @@ def interleaved(
 
 
 def clocked(work: Callable[[], object]) -> Callable[[], float]:
-    """Return *work* as a contender that needs no preparation."""
+    """Return *work* as a contender that needs no preparation, by the clock."""
     return lambda: timed(work)
+
+
+def computed(work: Callable[[], object]) -> Callable[[], float]:
+    """Return *work* as a contender that needs no preparation, in processor time."""
+    return lambda: spent(work)
 
 
 # --- memory -------------------------------------------------------------------------------------------------------------------
@@ -210,6 +226,17 @@ def main(measure: Measure, description: str | None) -> None:
         return
     for row in measure(task):
         print(shown(row))
+
+
+def best_of(figures: Mapping[str, Figure], names: Iterable[str]) -> str:
+    """Name the fastest of several contenders: that is what a figure is held against."""
+    return min(names, key=lambda name: figures[name].median)
+
+
+def quantile(samples: Iterable[float], share: float) -> float:
+    """Return the sample that *share* of all are below."""
+    ordered = sorted(samples)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
 def shown(row: Row) -> str:

@@ -1,36 +1,33 @@
 """
-What do a hundred thousand small threads cost, of which hardly any is being read?
+What does a front page cost, among a hundred thousand small threads of which hardly any is being read?
 
-Method: threads of lifelike sizes (half of them of three comments or fewer, none of more than 100) in one store. "Open one" is a
-thread drawn at random that nobody has read since the start, shown with its first page. For the memory, a process with a cache
-bound shows threads drawn at random, until all that the bound can hold has been held and let go many times over, and notes by how
-much it has grown at most since it began; this growth is divided by the bound.
+Method: threads of lifelike sizes (half of them of three comments or fewer, none of more than 100) in one store. "Small thread"
+is one drawn at random that nobody has read since the start, shown with its first page. "Counts" are how many comments each of
+1,000 threads has, as for a list of articles; by hand, one ``IN`` statement over a table that has the counts of each key.
+Processor time of the thread.
 
-Caveats: what SQLite's page caches and the interpreter's free lists take is there before, since a store that keeps no threads
-has shown some; what they take beyond that is in the growth, and the bound knows nothing of it. With fewer than 20,000 threads
-the bound is 8 MB instead of 64, so that it is reached. `--comments` counts threads here.
+Caveats: by hand the counts have to be kept up by whoever writes. `--comments` counts threads here.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-import time
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from content import PAGE, cached, strip
+from content import PAGE, cached
 from generator import many_threads
-from harness import OURS, Figure, Row, Task, child, main, resident
+from harness import OURS, Figure, Row, Task, computed, interleaved, main, spent
 
 import threadstore
 
 MOST = 100
-BOUND = 64 << 20
-WHOLE = 100_000
+KEYS = 1_000
+IN = "one IN statement"
 
 
 def threads(count: int) -> Path:
@@ -39,9 +36,26 @@ def threads(count: int) -> Path:
             source = chain.from_iterable(many_threads(count, most=MOST))
             while batch := list(islice(source, 50_000)):
                 store.merge(batch)
-        strip(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     return cached(f"tail-{count}", make)
+
+
+def by_hand(path: Path, connection: sqlite3.Connection) -> None:
+    """Write the counts of all threads into a table of their own."""
+    with threadstore.open(path) as store:
+        found = store.counts(store.threads())
+    connection.execute("CREATE TABLE counts (key TEXT PRIMARY KEY, top, replies, total, pending, hidden) WITHOUT ROWID")
+    rows = ((key, each.top_level, each.replies, each.total, each.pending, each.hidden) for key, each in found.items())
+    connection.executemany("INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?)", rows)
+    connection.commit()
+
+
+def counted(connection: sqlite3.Connection, keys: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Ask the table."""
+    marks = ",".join("?" * len(keys))
+    return {key: tuple(row) for key, *row in connection.execute(f"SELECT * FROM counts WHERE key IN ({marks})", keys)}
 
 
 def measure(task: Task) -> Iterator[Row]:
@@ -50,46 +64,28 @@ def measure(task: Task) -> Iterator[Row]:
     path, count = threads(task.comments), task.comments
     samples = list[float]()
     with threadstore.open(path) as store:
-        keys = list(islice(store.threads(), 10 * WHOLE))
-        for key in Random(1).sample(keys, min(len(keys), 50 * task.rounds)):
-            start = time.perf_counter()
-            store.thread(key).view(**PAGE)
-            samples.append(time.perf_counter() - start)
-    yield Row("small thread, cold", count, "s", {OURS: Figure.of(samples)})
-    bound = BOUND if count >= WHOLE // 5 else BOUND // 8
-    seen = [child(Path(__file__), "--child", str(path), "--bound", str(bound)) for _ in range(min(task.rounds, 3))]
-    grown = {OURS: Figure.of(one["grown"] for one in seen), "bound": Figure.of([bound])}
-    facts = {"threads shown": float(seen[0]["shown"])}
-    yield Row("memory with a cache bound", count, "B", grown, against="bound", facts=facts)
-
-
-def grown(path: Path, bound: int) -> dict[str, int]:
-    """Return how much memory reading many threads took at most."""
-    chance = Random(2)
-    with threadstore.open(path, cache_bytes=0) as store:
         keys = list(store.threads())
-        show(store, chance.sample(keys, min(500, len(keys))))
-    with threadstore.open(path, cache_bytes=bound) as store:
-        show(store, keys[:10])
-        before, most = resident(), 0
-        count = min(2 * len(keys), 40_000)
-        for start in range(0, count, max(count // 20, 1)):
-            show(store, chance.choices(keys, k=min(max(count // 20, 1), count - start)))
-            most = max(most, resident() - before)
-    return {"grown": most, "shown": count}
+        for key in Random(1).sample(keys, min(len(keys), 50 * task.rounds)):
+            samples.append(spent(lambda key=key: store.thread(key).view(**PAGE)))  # type: ignore[misc]  # lambda defaults
+    yield Row("small thread, page", count, "s", {OURS: Figure.of(samples)})
+    wanted = Random(2).sample(keys, min(len(keys), KEYS))
+    rival = cached(f"counts-{count}", lambda rival: _counts(path, rival))
+    with threadstore.open(path) as store, closing(sqlite3.connect(rival)) as connection:
+        mine, theirs = store.counts(wanted), counted(connection, wanted)
+        if {key: theirs[key][2] for key in wanted} != {key: mine[key].total for key in wanted}:
+            raise AssertionError("the counts differ")
+        contenders: dict[str, Callable[[], float]] = {
+            OURS: computed(lambda: store.counts(wanted)),
+            IN: computed(lambda: counted(connection, wanted)),
+        }
+        figures = interleaved(contenders, 5 * task.rounds)
+    yield Row("counts of many threads", count, "s", figures, against=IN, facts={"keys": float(len(wanted))})
 
 
-def show(store: threadstore.ThreadStore, keys: list[str]) -> None:
-    for key in keys:
-        store.thread(key).view(**PAGE)
+def _counts(path: Path, rival: Path) -> None:
+    with closing(sqlite3.connect(rival)) as connection:
+        by_hand(path, connection)
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        parser = argparse.ArgumentParser()
-        parser.add_argument("--child", type=Path)
-        parser.add_argument("--bound", type=int)
-        given = parser.parse_args()
-        print(json.dumps(grown(given.child, given.bound)))
-    else:
-        main(measure, __doc__)
+    main(measure, __doc__)

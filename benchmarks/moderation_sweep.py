@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from random import Random
 
-from content import copied, key_of, load, page, settled
+from content import copied, events, key_of, page, settled
 from generator import MODERATOR
 from harness import OURS, Figure, Row, Task, main
 
@@ -25,10 +25,10 @@ from threadstore.model.ids import make_id, time_of
 _DEALT_WITH = 50
 
 
-def reports(events: Iterator[Event], most: int) -> Iterator[Event]:
+def reports(source: Iterator[Event], most: int) -> Iterator[Event]:
     """Yield reports on comments drawn from the thread."""
     chance = Random(3)
-    posts = [event for event in events if isinstance(event, CommentPosted)]
+    posts = [event for event in source if isinstance(event, CommentPosted)]
     last = time_of(posts[-1].id)
     for number, post in enumerate(chance.sample(posts, min(len(posts) // 50, most))):
         id = make_id(last + 1_000 + number, 0, chance.getrandbits(62))
@@ -36,14 +36,11 @@ def reports(events: Iterator[Event], most: int) -> Iterator[Event]:
 
 
 def measure(task: Task) -> Iterator[Row]:
-    from content import events
-
     key, samples = key_of(task), {"decision": list[float](), "page": list[float]()}
     with copied(settled(task)) as [path], threadstore.open(path, durability="normal") as store:
         thread = store.thread(key)
         store.merge(reports(events(task), 1_000))
         waiting = len(thread.queue(limit=100).items)
-        load(store, key)
         page(store, key)
         for turn in range(min(_DEALT_WITH, waiting)):
             start = time.perf_counter()

@@ -2,7 +2,8 @@
 What does it cost that two people never stop answering each other?
 
 Method: a thread that is one chain, each comment the answer to the one before, beside a lifelike thread of as many comments:
-folding it, showing its first page, showing the last comment with ten of its ancestors, and answering it.
+folding it, merging it into a store, showing its first page, showing the last comment with ten of its ancestors, and answering
+it. Each page is another reader's, so that it is made and not remembered.
 
 Caveats: the longest chain that was seen has 103 comments. This one is for the worst case.
 """
@@ -10,11 +11,12 @@ Caveats: the longest chain that was seen has 103 comments. This one is for the w
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
-from content import CACHE, KEY, load, page
+from content import CACHE, KEY, PAGE
 from generator import START, Thread
 from harness import OURS, Row, Task, interleaved, main, timed
 
@@ -25,9 +27,9 @@ from threadstore.model.ids import make_id
 LIFELIKE = "lifelike thread"
 
 
-def links(count: int) -> Iterator[Event]:
+def links(most: int) -> Iterator[Event]:
     parent = None
-    for number in range(count):
+    for number in range(most):
         id = make_id(START + number, 0, number)
         yield CommentPosted(id=id, thread=KEY, actor=Actor(f"u-{number % 2}"), parent=parent, body=f"No, {number} times no.")
         parent = id
@@ -44,40 +46,35 @@ def measure(task: Task) -> Iterator[Row]:
     contents = {OURS: list(links(task.comments)), LIFELIKE: list(Thread(task.comments, reactions=0, edited=0, deleted=0))}
     folded = {who: (lambda events=events: timed(lambda: threadstore.fold(events))) for who, events in contents.items()}
     yield Row("deep chain, fold", task.comments, "s", interleaved(folded, task.rounds), against=LIFELIKE)
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        stores: dict[str, threadstore.ThreadStore] = {}
-        for number, (who, events) in enumerate(contents.items()):
-            stores[who] = store = threadstore.open(Path(folder) / f"{number}.db", durability="off", cache_bytes=1 << 40)
-            store.merge(events)
-            load(store)
-            page(store)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder, ExitStack() as opened:
+        paths = {who: Path(folder) / f"{number}.db" for number, who in enumerate(contents)}
+        stores = {who: opened.enter_context(threadstore.open(path, durability="off")) for who, path in paths.items()}
+        merging = {who: (lambda who=who: timed(lambda: stores[who].merge(contents[who]))) for who in stores}
+        yield Row("deep chain, merge", task.comments, "s", interleaved(merging, 1), against=LIFELIKE)
         for what, work in _WORK.items():
             turns = {who: _turn(work, store, last_of(contents[who])) for who, store in stores.items()}
             yield Row(f"deep chain, {what}", task.comments, "s", interleaved(turns, 5 * task.rounds), against=LIFELIKE)
-        for store in stores.values():
-            store.close()
 
 
 def _turn(
-    work: Callable[[threadstore.ThreadStore, str], object], store: threadstore.ThreadStore, last: str
+    work: Callable[[threadstore.StoredThread, str, str], object], store: threadstore.ThreadStore, last: str
 ) -> Callable[[], float]:
+    readers = (f"u-{number}" for number in count())
+
     def turn() -> float:
-        start = time.perf_counter()
-        work(store, last)
-        return time.perf_counter() - start
+        thread, reader = store.thread(KEY), next(readers)
+        return timed(lambda: work(thread, last, reader))
 
     return turn
 
 
-def _answer(store: threadstore.ThreadStore, last: str) -> None:
-    thread = store.thread(KEY)
-    thread.reply(last, "And yet.", by=Actor("u-3"))
-    thread.counts()
+def _answer(thread: threadstore.StoredThread, last: str, reader: str) -> None:
+    thread.reply(last, "And yet.", by=Actor(reader))
 
 
-_WORK: dict[str, Callable[[threadstore.ThreadStore, str], object]] = {
-    "page": lambda store, _: page(store),
-    "last in its context": lambda store, last: store.thread(KEY).comment(last, context=10),
+_WORK: dict[str, Callable[[threadstore.StoredThread, str, str], object]] = {
+    "page": lambda thread, _, reader: thread.view(reader=reader, order="top", **PAGE),
+    "last in its context": lambda thread, last, reader: thread.comment(last, context=10, reader=reader),
     "answer": _answer,
 }
 

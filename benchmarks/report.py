@@ -21,19 +21,37 @@ from typing import Any, Final
 import msgspec
 from handwritten import WAYS
 from harness import OURS, Row, amount
+from long_tail import IN
 from other_libraries import OPERATIONS
+from posts import PLAIN
 from run import RESULTS, Results
 from targets import TARGETS, Target
 
+from threadstore.model.ranking import ORDERS
+
 HERE: Final = Path(__file__).parent
+#: What the first table tells: the name of a row, and what a reader calls it.
+FIRST: Final = {
+    **{f"cold page, {order}": f"page in a new connection, {order}" for order in ORDERS},
+    **{f"warm page, first, {order}": f"first page, {order}" for order in ORDERS},
+    "warm page, following, top": "following page, top",
+    "page after another's post, top": "page after another's post, top",
+    "warm page, repeated, top": "the same page once more, top",
+    "post, NORMAL": "post, NORMAL",
+    "post, FULL": "post, FULL",
+    "react, NORMAL": "reaction, NORMAL",
+    "react, FULL": "reaction, FULL",
+}
 WORKLOADS: Final = (
-    "replay",
-    "cold_start",
-    "hot_thread",
-    "bulk_import",
-    "memory",
-    "long_tail",
+    "pages",
+    "posts",
     "crowd",
+    "long_tail",
+    "bulk_import",
+    "merges",
+    "rebuilds",
+    "memory",
+    "file_size",
     "reaction_storm",
     "moderation_sweep",
     "reply_chain",
@@ -44,7 +62,7 @@ WORKLOADS: Final = (
     "harness",
 )
 #: What others are that do less: a floor, a statement, an insert.
-BOUNDS: Final = {"floor", "executemany", "plain insert", "pycrdt", "loro", *WAYS}
+BOUNDS: Final = {"floor", "executemany", PLAIN, IN, "log", "pycrdt", "loro", *WAYS}
 #: A smaller factor says nothing.
 NOTABLE: Final = 1.05
 _OPERATION: Final = {
@@ -100,6 +118,26 @@ def targets(results: Results) -> Iterator[str]:
     yield from table(["what", "against", "wanted (wished)", *(f"{size:,}" for size in sizes)], rows)
 
 
+def first(results: Results) -> Iterator[str]:
+    """Yield the table of milliseconds: ours, and in brackets what SQL by hand takes that does a part of it."""
+    sizes = sizes_of(results)
+    found = {(row.row, row.size): row for row in results.rows if row.content == "generated" and row.row in FIRST}
+    sizes = [size for size in sizes if any(size == of for _, of in found)]
+    rows = []
+    for name, says in FIRST.items():
+        cells = [_beside(found.get((name, size))) for size in sizes]
+        if any(cells):
+            rows.append([says, *cells])
+    yield from table(["ms (by hand)", *(f"{size:,} comments" for size in sizes)], rows)
+
+
+def _beside(row: Row | None) -> str:
+    if row is None or row.against is None:
+        return ""
+    ours, theirs = (1e3 * row.figures[who].median for who in (row.ours, row.against))
+    return f"{ours:.3g} ({theirs:.3g})"
+
+
 def slower(results: Results) -> Iterator[str]:
     """Yield where another library was faster, and then where a bound was not reached, the largest difference first."""
     found: list[tuple[float, str]] = []
@@ -115,14 +153,14 @@ def slower(results: Results) -> Iterator[str]:
     yield from _ranked(found)
     largest = {row.row: row.size for row in sorted(results.rows, key=lambda row: row.size) if row.content == "generated"}
     rows = [row for row in results.rows if row.content == "generated" and row.size == largest[row.row]]
-    behind = [row for row in rows if row.unit == "s" and row.against in BOUNDS and (row.ratio or 0) > NOTABLE]
+    behind = [row for row in rows if row.unit in ("s", "B", "pages") and row.against in BOUNDS and (row.ratio or 0) > NOTABLE]
     yield "Bounds, which do a part of the work and nothing else:"
     yield ""
-    yield from _ranked([(row.ratio or 0, f"{row.row}, {row.size:,} comments: {row.against}") for row in behind])
+    yield from _ranked([(row.ratio or 0, f"{row.row}, {row.size:,} comments: {row.against}") for row in behind], "less")
 
 
-def _ranked(found: list[tuple[float, str]]) -> Iterator[str]:
-    yield from [f"- {what}, {factor:.3g} times as fast" for factor, what in sorted(found, reverse=True)] or ["- none"]
+def _ranked(found: list[tuple[float, str]], how: str = "as fast") -> Iterator[str]:
+    yield from [f"- {what}, {factor:.3g} times {how}" for factor, what in sorted(found, reverse=True)] or ["- none"]
     yield ""
 
 
@@ -181,6 +219,14 @@ def page(results: Results) -> Iterator[str]:
         "form on your machine, `make bench-full` the full one."
     )
     yield ""
+    yield "## A page and a post"
+    yield ""
+    yield (
+        "Milliseconds, and in brackets those of SQL written by hand, the better of two ways, for the same comments; for posts "
+        "and reactions, of a bare insert of the same record. Pages: 50 top-level comments with 3 replies each, in processor time."
+    )
+    yield ""
+    yield from first(results)
     yield "## Targets"
     yield ""
     yield "Ratios of medians by number of comments; ✔ reaches the target, ✔✔ what was wished for, ✘ neither."
@@ -191,14 +237,14 @@ def page(results: Results) -> Iterator[str]:
         yield ""
         yield from (f"- {failure}" for failure in results.failures)
         yield ""
+    yield "## What is slower here"
+    yield ""
+    yield from slower(results)
     yield "## Growth"
     yield ""
     for name, alt in PLOTS.items():
         yield f"![{alt}](performance/{name}.svg)"
         yield ""
-    yield "## What is slower here"
-    yield ""
-    yield from slower(results)
     yield "## Beside others"
     yield ""
     yield "The same comments and likes, each in a process of its own. None of them does the same; the notes say what one gets."
@@ -221,9 +267,10 @@ def page(results: Results) -> Iterator[str]:
 # --- plots --------------------------------------------------------------------------------------------------------------------
 
 PLOTS: Final = {
-    "growth-thread": "Fold, replay and import of a whole thread, by comments",
-    "growth-page": "Page and post on a hot thread, by comments",
-    "growth-memory": "Memory of a hot thread and size of its snapshot, for each comment",
+    "growth-page": "A page in order top, by comments",
+    "growth-post": "A post and a reaction, by comments",
+    "growth-thread": "Import of a whole thread, by comments",
+    "growth-size": "The file, by comments",
     "peers": "Operations beside other libraries (logarithmic)",
 }
 _COLOURS: Final = ("#2563a8", "#c2571a", "#3d8b3d", "#8a4fae", "#b3283c", "#6b6b6b", "#0f8f8f")
@@ -314,29 +361,29 @@ def _is(row: Row, name: str) -> bool:
 
 def plots(results: Results) -> Iterator[tuple[str, str]]:
     """Yield the name and the SVG of each plot."""
+    shown: Series = {
+        "in a new connection": line(results, "cold page, top"),
+        "first": line(results, "warm page, first, top"),
+        "following": line(results, "warm page, following, top"),
+        "once more": line(results, "warm page, repeated, top"),
+        "one SQL statement": line(results, "warm page, first, top", "SQL, one statement"),
+    }
+    yield "growth-page", curves(PLOTS["growth-page"], "s", shown)
+    said: Series = {
+        "post, NORMAL": line(results, "post, NORMAL"),
+        "post, FULL": line(results, "post, FULL"),
+        "reaction, NORMAL": line(results, "react, NORMAL"),
+        "plain insert, NORMAL": line(results, "post, NORMAL", PLAIN),
+        "plain insert, FULL": line(results, "post, FULL", PLAIN),
+    }
+    yield "growth-post", curves(PLOTS["growth-post"], "s", said)
     whole: Series = {
-        "replay": line(results, "replay"),
-        "SELECT and decode": line(results, "replay", "floor"),
-        "fold": line(results, "replay", "fold"),
         "import": line(results, "bulk append"),
         "executemany": line(results, "bulk append", "executemany"),
     }
     yield "growth-thread", curves(PLOTS["growth-thread"], "s", whole)
-    hot: Series = {
-        "cold page": line(results, "cold page"),
-        "page, first view": line(results, "warm page, first, top"),
-        "page, following": line(results, "warm page, following, top"),
-        "page, repeated": line(results, "warm page, repeated, top"),
-        "page, one SQL statement": line(results, "warm page, first, top", "SQL, one statement"),
-        "post, NORMAL": line(results, "post, NORMAL"),
-        "plain insert": line(results, "post, NORMAL", "plain insert"),
-    }
-    yield "growth-page", curves(PLOTS["growth-page"], "s", hot)
-    kept: Series = {
-        "in memory, bodies apart": line(results, "memory of a hot thread, per comment"),
-        "snapshot in the file": line(results, "snapshot, per comment"),
-    }
-    yield "growth-memory", curves(PLOTS["growth-memory"], "B", kept)
+    kept: Series = {"file": line(results, "file size"), "log alone": line(results, "file size", "log")}
+    yield "growth-size", curves(PLOTS["growth-size"], "B", kept)
     largest = max(results.peers, key=int, default=None)
     seen = {} if largest is None else results.peers[largest]
     groups = {

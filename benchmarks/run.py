@@ -2,7 +2,7 @@
 Run the suite: every workload in a process of its own, one after another.
 
     python benchmarks/run.py             the quick form, minutes
-    python benchmarks/run.py --full      up to a million comments; an hour or more
+    python benchmarks/run.py --full      up to a million comments in one thread; hours
     python benchmarks/run.py --sizes 200 300   the quick form at other sizes
 
 Progress goes to stderr; the results go to benchmarks/results/ as JSON: each row with its medians and quartiles, the peers, and
@@ -30,11 +30,12 @@ TRACE: Final = HERE.parents[1] / "shared" / "data" / "traces" / "weibo_ced.jsonl
 
 #: Workloads that grow: they run at every size, and those marked also on the trace.
 GROWING: Final = {
-    "replay": True,
-    "cold_start": True,
-    "hot_thread": True,
+    "pages": True,
+    "posts": True,
     "bulk_import": True,
+    "file_size": True,
     "memory": False,
+    "rebuilds": False,
     "reaction_storm": True,
     "moderation_sweep": True,
 }
@@ -53,7 +54,7 @@ class Form(NamedTuple):
 
 
 QUICK: Final = Form((1_000, 10_000), 5, 5_000, 10_000, (1_000,), (10_000,), 10_000)
-FULL: Final = Form((1_000, 10_000, 100_000, 1_000_000), 5, 100_000, 100_000, (1_000, 10_000, 100_000), (10_000, 100_000), 100_000)
+FULL: Final = Form((1_000, 100_000, 1_000_000), 5, 100_000, 100_000, (1_000, 10_000, 100_000), (10_000, 100_000), 100_000)
 
 
 class Results(msgspec.Struct):
@@ -83,6 +84,7 @@ def tasks(form: Form, trace: Path | None) -> Iterator[tuple[str, int, Path | Non
         yield "reply_chain", size, None
     yield "long_tail", form.tail, None
     yield "crowd", form.sizes[0], None
+    yield "merges", form.sizes[0], None
     yield "other_libraries", form.merged, None
     if trace is not None:
         for workload, is_traced in GROWING.items():

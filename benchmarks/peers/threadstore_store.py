@@ -36,7 +36,7 @@ class Threadstore(Peer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._store = threadstore.open(folder / "comments.db", cache_bytes=1 << 40)
+        self._store = threadstore.open(folder / "comments.db")
         self._thread = self._store.thread(KEY)
         self._uids: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
@@ -53,8 +53,7 @@ class Threadstore(Peer):
             self._uids[comment.id] = self._thread.reply(self._uids[comment.parent], comment.body or "-", by=by)
 
     def load(self) -> None:
-        with self._store.using(KEY):  # what could be shown without it would be no measure
-            self._thread.view(**PAGE)
+        self._thread.view(**PAGE)  # nothing is ever in memory but this page
 
     def page(self, order: str) -> Page:
         view = self._thread.view(order=order, **PAGE)

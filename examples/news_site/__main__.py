@@ -36,7 +36,7 @@ def main() -> None:
     if asked.large:
         print("Adding the thread of 100,000 comments (once) ...")
         seed.large(asked.db, now)
-    store = threadstore.open(asked.db, policy=POLICY, cache_bytes=512 << 20)
+    store = threadstore.open(asked.db, policy=POLICY)
     articles = (*ARTICLES, LARGE) if store.thread(LARGE.key).revision else ARTICLES
     once = Once(f"{asked.db}-forms", store.now)
     site = Site(store=store, once=once, secret=_secret(Path(f"{asked.db}-secret")), articles=articles, secure=asked.https)

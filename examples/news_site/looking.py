@@ -162,7 +162,7 @@ class Look:
 
     def may_edit(self, comment: CommentView) -> bool:
         """Return whether "Edit" is worth offering; the library has the last word."""
-        if comment.author is None or {"deleted", "erased"} & set(comment.standing):
+        if comment.author is None or {"deleted", "erased"} & set(comment.flags):
             return False
         window = self.site.store.policy.edit_window
         in_time = window is None or self.site.store.now() <= comment.posted_at + window
@@ -234,7 +234,7 @@ class ArticleLook(Look):
 
     def passages(self, corrections: tuple[CorrectionView, ...]) -> Iterator[tuple[int, list[Passage]]]:
         """Yield each paragraph, with where it begins, cut where corrections begin and end; of overlapping ones the first."""
-        shown = (one for one in corrections if one.state != "declined" and not one.standing)
+        shown = (one for one in corrections if one.state != "declined" and not one.flags)
         spans = sorted((one.span, one.id, one) for one in shown if one.span is not None)
         for start, paragraph in self.article.offsets():
             cut, at = [], start

@@ -21,7 +21,8 @@ from news_site.reading import article_look, look_of
 from news_site.safety import Form, Refused, way_back
 from news_site.writing import Act, changed, comment_id, form_of, slot_form
 from threadstore import Actor, StoredThread
-from threadstore.model.events import Outcome, text_fields
+from threadstore.model.erasure import text_fields
+from threadstore.model.events import Outcome
 
 __all__ = ["routes"]
 

@@ -16,7 +16,7 @@ from news_site.live import stream
 from news_site.looking import ORDERS, PAGE, PAGE_OF_ONE, ArticleLook, Look, Revealed
 from news_site.safety import Form
 from threadstore import CommentNotFound, FeedItem
-from threadstore.model.events import MAX_ACTOR_ID
+from threadstore.model.values import MAX_ACTOR_ID
 
 if TYPE_CHECKING:
     from news_site.app import Site

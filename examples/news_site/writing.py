@@ -29,7 +29,7 @@ from threadstore import (
     anchor,
     quote_of,
 )
-from threadstore.model.events import TextQuote
+from threadstore.model.values import TextQuote
 
 __all__ = ["Act", "changed", "comment_id", "form_of", "routes", "show_problem", "slot_form"]
 
@@ -128,7 +128,7 @@ def _posted(look: ArticleLook, form: Form, by: Actor, id: str, slot: str) -> Res
     if not look.fragment:
         return look.redirect(f"{look.url(id)}#b-{id}")
     comment = look.comment(id, replies=0)
-    waits = "held" in comment.standing
+    waits = "held" in comment.flags
     return look.parts(
         look.part("comment.html", "arrived", comment, own=True),
         look.part("forms.html", "top", Form(), None) if slot == "top" else look.part("forms.html", "empty", slot),
@@ -179,7 +179,7 @@ def _check_offer(look: ArticleLook, kind: str, comment: CommentView) -> None:
         Rejected, Refused: It does not.
     """
     for state in ("erased", "deleted", "removed"):
-        if state in comment.standing and not (look.reader.moderates and state == "removed"):
+        if state in comment.flags and not (look.reader.moderates and state == "removed"):
             raise CommentIsGone(comment.id, state)
     if comment.concealed == "held":
         raise CommentIsGone(comment.id, "held")

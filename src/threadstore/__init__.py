@@ -60,8 +60,6 @@ from threadstore.model.corrections import (
     quote_of,
 )
 from threadstore.model.events import (
-    SUPPORT,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -80,10 +78,8 @@ from threadstore.model.events import (
     ReactionGiven,
     ReactionWithdrawn,
     ReportsResolved,
-    Role,
     SpoilerCleared,
     SpoilerMarked,
-    TextQuote,
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
@@ -95,6 +91,7 @@ from threadstore.model.ids import (
 from threadstore.model.policy import (
     Policy,
 )
+from threadstore.model.values import SUPPORT, Actor, Role, TextQuote
 from threadstore.store.store import (
     FeedItem,
     ThreadStore,

@@ -2,7 +2,7 @@
 The command line: ``python -m threadstore verify FILE``.
 
 It prints a line for each damage found, and a last one that sums up. It exits with 0 if all is well, 1 if something is
-damaged, and 2 if the file can not be examined at all.
+damaged, and 2 if the file cannot be examined at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that *arguments* (by default those of the process) ask for, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m threadstore", description="Look after a store.")
     commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="check every record, thread and snapshot of a store; repair nothing")
+    verify = commands.add_parser("verify", help="check every record, thread and row of a store; repair nothing")
     verify.add_argument("file", help="the SQLite file of the store")
     given = parser.parse_args(arguments)
     try:

@@ -27,7 +27,7 @@ Every error that threadstore raises, by blame.
     │  ├─ ClockSkew                the id lies further in the future than clocks may differ
     │  ├─ MergeRefused             some of a merge's events were refused; the others are stored
     │  ├─ StoreClosed              the store was closed
-    │  ├─ StoreUnavailable         the target can not be opened, read or written
+    │  ├─ StoreUnavailable         the target cannot be opened, read or written
     │  └─ StoreFull                no room left on the device
     ├─ DataError                   what is on disk or on the wire
     │  ├─ CorruptRecord            bytes that are no event
@@ -187,7 +187,7 @@ class EditWindowClosed(Rejected):
 
 
 class CommentIsGone(Rejected):
-    """The comment was deleted, removed or erased, so it can not be changed or answered."""
+    """The comment was deleted, removed or erased, so it cannot be changed or answered."""
 
     code = "comment_is_gone"
 
@@ -368,7 +368,7 @@ class StoreClosed(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The target can not be opened, read or written."""
+    """The target cannot be opened, read or written."""
 
     def __init__(self, target: str, why: str) -> None:
         super().__init__(target, why)
@@ -405,7 +405,7 @@ class CorruptRecord(DataError):
 
     def __str__(self) -> str:
         where = "a record" if self.position is None else f"the record at position {self.position}"
-        return f"{where} can not be read: {self.why}; run verify, and restore it from a backup"
+        return f"{where} cannot be read: {self.why}; run verify, and restore it from a backup"
 
 
 class UnsupportedSchema(DataError):
@@ -427,7 +427,7 @@ class UpcastFailed(DataError):
         self.kind, self.schema, self.why = kind, schema, why
 
     def __str__(self) -> str:
-        return f"a {self.kind!r} of schema {self.schema} can not be lifted: {self.why}; run verify to find such records"
+        return f"a {self.kind!r} of schema {self.schema} cannot be lifted: {self.why}; run verify to find such records"
 
 
 class InvalidCursor(ThreadStoreError):

@@ -91,7 +91,7 @@ def keep(store: ThreadStore, other: ThreadStore) -> None:
     assert_type(store.erase_person("u-17", by=Actor("m", role="moderator")), tuple[str, ...])
     assert_type(store.execute(c.Lock(thread="a")), str)
     try:
-        assert_type(store.merge(other.export()), int)
+        assert_type(store.merge(other.export(), progress=print), int)
     except MergeRefused as refusal:
         for id, error in refusal.refused:
             assert_type(id, str)
@@ -99,6 +99,8 @@ def keep(store: ThreadStore, other: ThreadStore) -> None:
             if isinstance(error, ClockSkew):
                 assert_type(error.retry_at, int)
     store.backup(Path("copy.db"))
+    assert_type(store.rebuild(progress=print), int)
+    store.rebuild_thread("a")
 
 
 def think(events: Iterable[Event], command: c.Command) -> None:
@@ -119,4 +121,5 @@ def main() -> None:
         assert_type(store, ThreadStore)
         write(store.thread("a"), Actor("u-17", "Ann Lee"))
     threadstore.open(17)  # type: ignore[arg-type]
+    threadstore.open("comments.db", cache_bytes=1)  # type: ignore[call-arg]
     Actor("u-17", role="king")  # type: ignore[arg-type]

@@ -28,10 +28,9 @@ from threadstore import (
     Thread,
     ThreadStore,
     ThreadView,
-    commands,
     errors,
-    events,
 )
+from threadstore.model import commands, events
 
 CONSUMER = Path(__file__).with_name("consumer.py")
 PUBLIC = {name: getattr(threadstore, name) for name in threadstore.__all__}
@@ -59,8 +58,13 @@ def test_every_fact_and_every_error_is_public():
     assert set(errors.__all__) <= set(threadstore.__all__)
 
 
+def test_what_a_log_gives_and_takes_is_public():
+    """Somebody who keeps events elsewhere, or reads them raw, can name the port, its records and what is wrong with one."""
+    assert {"EventLog", "Record", "ANY", "NONE", "Damage"} <= set(threadstore.__all__)
+
+
 def test_every_command_can_be_named():
-    """The commands have a room of their own, each under the name of the method that makes it."""
+    """The commands have a module of their own, each under the name of the method that makes it."""
     methods = {name for name, value in vars(StoredThread).items() if inspect.isfunction(value)}
     kinds = {kind.__struct_config__.tag for kind in commands.AnyCommand.__args__}
     assert kinds - methods == {"erase_person"}
@@ -105,7 +109,7 @@ _REASON = {**_BY, "reason": ""}
 
 #: For each function the parameters that may be given by position, and those that are given by name, with their defaults.
 SIGNATURES: dict[Callable[..., object], tuple[dict[str, object], dict[str, object]]] = {
-    threadstore.open: ({"target": REQUIRED}, {"policy": Policy()}),
+    threadstore.open: ({"target": REQUIRED}, {"policy": Policy(), "durability": "full", "timeout": 10.0}),
     threadstore.fold: ({"events": REQUIRED}, {}),
     threadstore.decide: ({"command": REQUIRED, "thread": REQUIRED}, {"policy": None, "now": REQUIRED}),
     ThreadStore.thread: ({"key": REQUIRED}, {}),
@@ -115,7 +119,10 @@ SIGNATURES: dict[Callable[..., object], tuple[dict[str, object], dict[str, objec
     ThreadStore.latest: ({}, {}),
     ThreadStore.by_person: ({"id": REQUIRED}, {}),
     ThreadStore.subscribe: ({}, {"after": 0}),
-    ThreadStore.merge: ({"events": REQUIRED}, {}),
+    ThreadStore.merge: ({"events": REQUIRED}, {"progress": None, "on_refused": None}),
+    ThreadStore.overview: ({}, {"limit": 20, "after": None}),
+    ThreadStore.rebuild: ({}, {"progress": None}),
+    ThreadStore.rebuild_thread: ({"key": REQUIRED}, {}),
     ThreadStore.export: ({}, {}),
     ThreadStore.verify: ({}, {}),
     ThreadStore.backup: ({"path": REQUIRED}, {}),
@@ -192,7 +199,7 @@ def test_a_past_is_read_as_the_present_is():
 # --- fields -------------------------------------------------------------------------------------------------------------------
 
 COMMENT_FIELDS = """
-    id parent author posted_at edited_at edited_by text_id body concealed standing stale spoiler reactions reacted mentions
+    id parent author posted_at edited_at edited_by text_id body concealed flags stale spoiler reactions reacted mentions
     pinned late depth replies reply_count more meta marks
 """
 

@@ -18,16 +18,17 @@ import msgspec
 from threadstore.model import events as e
 from threadstore.model.codec import encode
 from threadstore.model.ids import make_id, to_bytes
+from threadstore.model.values import Actor, TextQuote
 
 V1 = Path(__file__).parent / "v1"
 
 THREAD = "2023/05/03/drones"
-READER = e.Actor("u-17", "Ann Lee")
-OTHER = e.Actor("u-18", 'Susan "Sue" Park-Holm')
-MODERATOR = e.Actor("m-1", "The Desk", "moderator")
-EDITOR = e.Actor("e-1", "Ed Itor", "editor")
-AUTHOR = e.Actor("a-1", "Au Thor", "author")
-SYSTEM = e.Actor("import", "", "system")
+READER = Actor("u-17", "Ann Lee")
+OTHER = Actor("u-18", 'Susan "Sue" Park-Holm')
+MODERATOR = Actor("m-1", "The Desk", "moderator")
+EDITOR = Actor("e-1", "Ed Itor", "editor")
+AUTHOR = Actor("a-1", "Au Thor", "author")
+SYSTEM = Actor("import", "", "system")
 
 LONG = "All that is said twice is said once too often. " * 8  # needs a length of two bytes
 WORDS = "Grüße, 世界! \N{GRINNING FACE}\n\t\N{RIGHT-TO-LEFT OVERRIDE}e\N{COMBINING ACUTE ACCENT}é"
@@ -42,7 +43,7 @@ def events() -> Iterator[e.Event]:
     """Yield events of every kind: the least that can be said, the most, and what lies at an edge."""
     number = count(100)
 
-    def make(kind: type[e.Event], actor: e.Actor | None = READER, /, **fields: Any) -> e.Event:
+    def make(kind: type[e.Event], actor: Actor | None = READER, /, **fields: Any) -> e.Event:
         return kind(id=nth(next(number)), thread=THREAD, actor=actor, **fields)
 
     yield make(e.CommentPosted, body="I was there.")
@@ -53,7 +54,7 @@ def events() -> Iterator[e.Event]:
     yield make(
         e.CommentPosted, SYSTEM, body="", at=-86_400_000, meta={"z": "1", "ä": "2", "\uffff": "3", "\N{GRINNING FACE}": ""}
     )
-    yield make(e.CommentPosted, e.Actor("u-17"), body="")
+    yield make(e.CommentPosted, Actor("u-17"), body="")
     yield e.CommentPosted(id=make_id(0, 0, 0), thread="t", body="the first id there is", at=-(2**53))
     yield e.CommentPosted(id=make_id((1 << 48) - 1, 4095, (1 << 62) - 1), thread="ü" * 1_000, body="the last", at=2**53)
     yield make(e.CommentEdited, comment=nth(1), body="I was there, twice.")
@@ -90,10 +91,10 @@ def events() -> Iterator[e.Event]:
     yield make(e.ThreadDescribed, SYSTEM)
     yield make(e.ThreadDescribed, AUTHOR, title="Drones", url="https://news.example/2023/05/03/drones", article_version="v1")
     yield make(e.ThreadDescribed, EDITOR, title="Drones, again")
-    yield make(e.CorrectionSuggested, quote=e.TextQuote("teh"), suggestion="the")
+    yield make(e.CorrectionSuggested, quote=TextQuote("teh"), suggestion="the")
     yield make(
         e.CorrectionSuggested,
-        quote=e.TextQuote("there house", "They left ", ", and", 70_000),
+        quote=TextQuote("there house", "They left ", ", and", 70_000),
         suggestion="their house",
         note="a slip",
         article_version="v1",

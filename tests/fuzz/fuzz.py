@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 KEPT = HERE.parents[1] / ".fuzz"
-TARGETS = ("codec", "cursor", "command", "mentions", "quotes", "snapshot")
+TARGETS = ("codec", "cursor", "command", "mentions", "quotes")
 
 #: Bounds on one input: seconds, megabytes, and its own length. Beyond them libFuzzer reports it like a crash.
 OPTIONS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=4096", "-print_final_stats=1", "-report_slow_units=5")

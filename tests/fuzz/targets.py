@@ -18,20 +18,18 @@ from unicodedata import category
 
 import msgspec
 
-from threadstore import frozen, snapshots
 from threadstore.decide.decide import decide
-from threadstore.dense import DenseThread
 from threadstore.errors import CommentNotFound, DataError, InvalidCursor, Rejected, StoreError
-from threadstore.log.memory import MemoryLog
 from threadstore.model import codec
 from threadstore.model.commands import AnyCommand, Command
 from threadstore.model.corrections import Article, anchor, quote_of
-from threadstore.model.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import CommentPosted, Event, UnknownEvent
 from threadstore.model.ids import NIL, make_id
 from threadstore.model.mentions import Names
 from threadstore.model.policy import Policy
-from threadstore.model.ranking import ORDERS
-from threadstore.streams import StreamOf
+from threadstore.model.ranking import ORDERS, Order, Votes, key
+from threadstore.model.values import Actor, TextQuote, actor_key
 from threadstore.testing.given import (
     MODERATOR,
     THREAD,
@@ -47,7 +45,6 @@ from threadstore.testing.given import (
 )
 from threadstore.testing.histories import history
 from threadstore.views import cursors
-from threadstore.views.pages import _shape
 from threadstore.views.thread import Thread, fold
 
 T = TypeVar("T")
@@ -199,9 +196,6 @@ def record(data: bytes) -> str:
     msgspec.json.encode(event)
     thread = fold([event])
     read(thread)
-    resumed = snapshots.restore(thread.key, 0, snapshots.snapshot(thread))
-    assert resumed is not None
-    assert resumed.digest() == thread.digest()
     return event.kind_tag if event.kind_tag in codec._BY_TAG else "unknown"
 
 
@@ -225,7 +219,7 @@ def codec_bytes(data: bytes) -> str:
 
 
 def together(choices: Choices) -> str:
-    """Whatever the codec lets in can be folded, in any order, and the thread's outline keeps up with it."""
+    """Whatever the codec lets in can be folded, in any order, and the thread's index keeps up with it."""
     events: list[Event] = []
     while choices and len(events) < 8:
         try:
@@ -237,7 +231,7 @@ def together(choices: Choices) -> str:
     mine = [event for event in events if event.thread == THREAD]
     for event in mine:
         first.apply(event)
-    first.outline(DEFAULT.rules).check()
+    first.index(DEFAULT.rules).check()
     read(first)
     assert fold(reversed(mine), key=THREAD).digest() == first.digest()
     return f"{len(mine)} together"
@@ -258,9 +252,11 @@ def cursor(data: bytes) -> str:
     """A cursor from anywhere gives a page of the thread, or `InvalidCursor`."""
     choices = Choices(data)
     listing, shape, page = choices.one_of(LISTINGS)
-    match choices.number(3):
+    match choices.number(4):
         case 0:
             text = choices.rest().decode("latin-1")
+        case 3:
+            text = choices.one_of(ENDS)
         case 1:
             text = signed(choices.rest())
         case _:
@@ -282,13 +278,18 @@ def signed(payload: bytes) -> str:
 Page = Callable[[str], Any]
 
 
+def _shape(order: Order) -> list[type]:
+    """Return the types of the parts of a key."""
+    return [type(part) for part in key(order, Votes(NIL, 0, 0, NIL), now=0)]
+
+
 def _listings() -> Iterator[tuple[str, list[type], Page]]:
     """Yield every listing of the thread, with the types of its key and how to ask for a page of it."""
     yield "queue", [str, str], lambda text: PAGES.queue(after=text)
     for order in ORDERS:
-        yield f"view {order}", _shape(order, False), lambda text, order=order: PAGES.view(order=order, limit=3, after=text)
-        yield f"view {order} pinned", _shape(order, True), lambda text, by=order: PAGES.view(order=by, after=text, pinned=True)
-        yield f"flat {order}", _shape(order, False), lambda text, order=order: PAGES.flat(order=order, limit=3, after=text)
+        yield f"view {order}", _shape(order), lambda text, order=order: PAGES.view(order=order, limit=3, after=text)
+        yield f"view {order} pinned", [int, *_shape(order)], lambda text, by=order: PAGES.view(order=by, after=text, pinned=True)
+        yield f"flat {order}", _shape(order), lambda text, order=order: PAGES.flat(order=order, limit=3, after=text)
     for id in NAMED:
         yield f"replies {id}", [str], lambda text, id=id: PAGES.replies(id, after=text)
 
@@ -375,7 +376,7 @@ def attempt(asked: Command, policy: Policy) -> str:
     for event in events:
         assert codec.decode(codec.encode(event)) == event
         assert world.apply(event), "an accepted event has no effect"
-    world.outline(policy.rules).check()
+    world.index(policy.rules).check()
     read(world, policy)
     assert decide(msgspec.structs.replace(asked, id=events[0].id), world, policy=policy, now=NOW) == ()
     return asked.name
@@ -460,7 +461,7 @@ def mentions(data: bytes) -> str:
         name = choices.one_of(TOKENS[1:]) + "".join(choices.some(TOKENS, 3))
         uses[n] = Actor(choices.one_of(PEOPLE), name)
     at = choices.one_of((99, 14, 9, 5, 2, 0))
-    above = [None if not (n := choices.number(4)) else Actor(PEOPLE[n - 1]) for _ in range(choices.number(4))]
+    above = [("", *PEOPLE)[choices.number(4)] for _ in range(choices.number(4))]
     gone = choices.some(range(1, 13), 3)
     body = "".join(choices.some((*TOKENS, *(f"@{actor.name}" for actor in uses.values())), 60))
     names = Names()
@@ -469,15 +470,14 @@ def mentions(data: bytes) -> str:
     for n in gone:
         names.discard(id_of(n))
         uses.pop(n, None)
-    found = [
-        (mention.start, mention.end, mention.actor)
-        for mention in names.find(body, comment=id_of(at), nearest=lambda: iter(above))
-    ]
+    keys = [actor_key(author or None) for author in above]
+    addressed = names.find(body, comment=id_of(at), above=lambda: keys)
+    found = [(mention.start, mention.end, mention.actor) for mention in addressed]
     assert found == list(_plainly(uses, body, at, above)), (uses, body, at, above)
     return f"{min(len(found), 3)} found"
 
 
-def _plainly(uses: dict[int, Actor], body: str, comment: int, above: Sequence[Actor | None]) -> Iterator[tuple[int, int, str]]:
+def _plainly(uses: dict[int, Actor], body: str, comment: int, above: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     """Try every name at every place, as the rules are written."""
     spoken = {n: actor for n, actor in uses.items() if n < comment and actor.name.strip()}
     at = 0
@@ -494,7 +494,7 @@ def _plainly(uses: dict[int, Actor], body: str, comment: int, above: Sequence[Ac
             continue
         name = body[at + 1 : max(ends)]
         called = {n: actor.id for n, actor in spoken.items() if actor.name == name}
-        nearest = [actor.id for actor in above if actor is not None and actor.id in called.values()]
+        nearest = [author for author in above if author in called.values()]
         yield at, max(ends), nearest[0] if nearest else called[max(called)]
         at = max(ends)
 
@@ -558,140 +558,6 @@ def quotes(data: bytes) -> str:
     return "found"
 
 
-# --- snapshots ----------------------------------------------------------------------------------------------------------------
-
-STATES = [snapshots.snapshot(fold(events, key=THREAD)) for events in ((), FORUM, WORLD)]
-
-
-def facts(thread: Thread) -> set[bytes]:
-    """Return all that a thread stands on, words and all."""
-    return {codec.encode(fact) for fact in thread.standing_facts()}
-
-
-KEPT = [codec.encode(fact) for fact in (*FORUM, *WORLD)] + RECORDS
-SOUND = [facts(fold(events, key=THREAD)) for events in ((), FORUM, WORLD)]
-
-
-def snapshot(data: bytes) -> str:
-    """A damaged snapshot is none, of a pure thread or of a store's."""
-    choices = Choices(data)
-    return frozen_state(choices) if choices.number(2) else pure_state(choices)
-
-
-def pure_state(choices: Choices) -> str:
-    """One of a pure thread that somebody has made up does no harm but to say what it says."""
-    which = choices.number(len(STATES))
-    match choices.number(4):
-        case 0:
-            state = choices.rest()
-        case 1:
-            state = mutated(STATES[which], choices)
-        case 2:
-            state = resealed(mutated(STATES[which][snapshots.SEAL :], choices))
-        case _:
-            state = resealed(made_up(choices))
-    thread = snapshots.restore(THREAD, 7, state)
-    if thread is None:
-        return "none"
-    assert thread.key == THREAD
-    read(thread)
-    if state in STATES:
-        assert facts(thread) == SOUND[STATES.index(state)]
-        return "sound"
-    assert state[: snapshots.SEAL] == snapshots.seal(THREAD, state[snapshots.SEAL :]), "damage was not noticed"
-    return "made up"
-
-
-def logged(events: Sequence[Event]) -> MemoryLog:
-    """Return a log of one thread."""
-    log = MemoryLog()
-    if events:
-        log.append(THREAD, events)
-    return log
-
-
-def dense(log: MemoryLog) -> DenseThread:
-    """Return the thread of a log, still to be read."""
-    return DenseThread(THREAD, DEFAULT.rules, StreamOf(log, THREAD))
-
-
-def frozen_of(log: MemoryLog) -> bytes:
-    """Return the thread of a log, frozen."""
-    thread = dense(log)
-    thread.read()
-    state = thread.freeze()
-    assert state is not None
-    return state
-
-
-LOGS = [logged(events) for events in ((), FORUM, WORLD)]
-FROZEN = [frozen_of(log) for log in LOGS]
-
-
-def frozen_state(choices: Choices) -> str:
-    """One of a store's thread is read as what it is, or not at all; with the right seal, only if its columns fit together."""
-    which = choices.number(len(FROZEN))
-    match choices.number(4):
-        case 0:
-            state = choices.rest()
-        case 1:
-            state = mutated(FROZEN[which], choices)
-        case 2:
-            state = resealed(mutated(FROZEN[which][snapshots.SEAL :], choices))
-        case _:
-            state = resealed(other_columns(FROZEN[which][snapshots.SEAL :], choices))
-    thawed = frozen.thaw(THREAD, DEFAULT.rules, state)
-    if thawed is None:
-        assert not dense(LOGS[which]).resume(7, state)
-        return "none"
-    assert frozen.thaw("another", DEFAULT.rules, state) is None
-    if state in FROZEN:
-        log = LOGS[FROZEN.index(state)]
-        thread, plain = dense(log), fold((record.event for record in log.read(THREAD)), key=THREAD)
-        assert thread.resume(log.revision(THREAD), state)
-        read(thread)
-        assert thread.digest() == plain.digest()
-        return "thawed"
-    assert state[: snapshots.SEAL] == snapshots.seal(THREAD, state[snapshots.SEAL :]), "damage was not noticed"
-    columns = thawed.columns
-    assert len(columns) == len(columns.revision) == len(columns.speaker)
-    assert len(columns.tops) == sum(map(len, thawed.shelves.values()))
-    again = frozen.thaw(THREAD, DEFAULT.rules, frozen.freeze(THREAD, thawed))
-    assert again is not None
-    return "fits together"
-
-
-def other_columns(payload: bytes, choices: Choices) -> bytes:
-    """Return a frozen thread of which some part is another, shorter or longer, at whatever depth."""
-    stored = msgspec.msgpack.decode(payload)
-    for _ in range(choices.number(4)):
-        part = stored
-        while (inner := [each for each in part if isinstance(each, list) and each]) and choices.number(4):
-            part = choices.one_of(inner)
-        at = choices.number(len(part))
-        if isinstance(part[at], bytes):
-            more, cut = choices.number(17), choices.number(len(part[at]) + 1)
-            part[at] = part[at][:cut] + choices.one_of((b"\0", b"\1", b"\xff")) * more + part[at][cut:][choices.number(17) :]
-        else:
-            part[at] = choices.one_of((0, 1, -1, 1 << 31, "", "up", NIL, None, [], [[0, []]]))
-    return msgspec.msgpack.encode(stored)
-
-
-def made_up(choices: Choices) -> bytes:
-    """Return a state of facts from anywhere: those of a thread, those of a file, and such as were tampered with."""
-    records: list[bytes] = []
-    for _ in range(choices.number(12)):
-        record = choices.one_of(KEPT)
-        records.append(record if choices.number(3) else with_other_values(record, choices))
-    ends = ("", NIL, "zzz", *IDS[:3], IDS[-1])
-    return msgspec.msgpack.encode([choices.one_of(ends), choices.one_of(ends), [msgspec.Raw(record) for record in records]])
-
-
-def resealed(payload: bytes) -> bytes:
-    """Return a state of any payload with the right seal, which is no secret."""
-    return snapshots.seal(THREAD, payload) + payload
-
-
 # --- all ----------------------------------------------------------------------------------------------------------------------
 
 TARGETS: dict[str, Callable[[bytes], str]] = {
@@ -700,7 +566,6 @@ TARGETS: dict[str, Callable[[bytes], str]] = {
     "command": command,
     "mentions": mentions,
     "quotes": quotes,
-    "snapshot": snapshot,
 }
 
 #: Where a search begins: inputs that get far.
@@ -711,6 +576,4 @@ SEEDS: dict[str, list[bytes]] = {
     + [b"\0\0" + msgspec.json.encode({"command": kind.__struct_config__.tag, "thread": THREAD}) for kind in COMMANDS],
     "mentions": [bytes(range(n, n + 60)) for n in range(0, 120, 10)],
     "quotes": [bytes(range(n, n + 60)) for n in range(0, 120, 10)],
-    "snapshot": [bytes([form, n, kind, *range(9)]) for form in range(2) for n in range(3) for kind in range(4)]
-    + [bytes([form, n, 0]) + state for form, states in enumerate((STATES, FROZEN)) for n, state in enumerate(states)],
 }

@@ -24,5 +24,5 @@ def test_every_example_obeys_every_law(law):
 
 
 def test_every_subset_up_to_three_is_one_thread_in_every_order_and_at_every_cut():
-    """Two facts, three facts: whatever comes first, and wherever a snapshot was taken, the same thread comes out."""
+    """Two facts, three facts: whatever comes first, and wherever they are parted and merged, the same thread comes out."""
     universe_is_one(3)

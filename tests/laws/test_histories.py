@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from threadstore.model.events import CommentPosted, CorrectionSuggested, Event
+from threadstore.model.values import TextQuote
+from threadstore.testing.histories import random_history
 from threadstore.testing.laws import CONVERGENCE_LAWS, LAWS, Case, Law
 from threadstore.testing.prove import histories_obey
 from threadstore.testing.strategies import POLICIES, histories, policies
@@ -39,3 +42,24 @@ def test_twins_do_not_break_convergence(law: Law):
 def test_histories_of_fixed_seeds(twins):
     """The same histories in every run, so that a change of the code, not of chance, shows."""
     histories_obey(range(250), policies=POLICIES, twins=twins)
+
+
+def with_corrections(seed: int) -> list[Event]:
+    """Return a history in which every fourth comment, more or less, is a correction: so replies to corrections come about."""
+
+    def other(event: Event) -> Event:
+        if not isinstance(event, CommentPosted) or Random(f"{seed} {event.id}").random() >= 0.25:
+            return event
+        suggestion = "fix" if event.body else ""  # a repeat may be redacted
+        return CorrectionSuggested(
+            id=event.id, thread=event.thread, actor=event.actor, quote=TextQuote("teh"), suggestion=suggestion
+        )
+
+    return [other(event) for event in random_history(seed, 10 + seed % 40)]
+
+
+def test_replies_to_corrections_obey():
+    """What answers something that is no comment obeys every law, whatever comes first."""
+    for seed in range(60):
+        for law in LAWS:
+            law(Case(with_corrections(seed), policy=POLICIES[seed % len(POLICIES)], random=Random(seed)))

@@ -34,7 +34,7 @@ from threadstore import (
     ThreadStore,
     fold,
 )
-from threadstore.model.events import is_redacted
+from threadstore.model.erasure import is_redacted
 from threadstore.model.status import erasure_of
 from threadstore.testing.laws import ThreadReading
 from threadstore.testing.places import Place, Wall
@@ -235,7 +235,7 @@ def check(replica: Replica) -> None:
         reading = ThreadReading(thread, policy=POLICY, limit=100, replies=100, depth=100, rows=1_000)
         assert told(reading) == told(Spec(events, policy=POLICY))
     erasures = [erasure for event in events if (erasure := erasure_of(event, POLICY.rules))]
-    assert all(is_redacted(event) for event in events if any(erasure.absorbs(event) for erasure in erasures))
+    assert all(is_redacted(event) for event in events if any(erasure.covers(event) for erasure in erasures))
 
 
 def test_replicas_agree():

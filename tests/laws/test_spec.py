@@ -8,11 +8,15 @@ from collections import Counter
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from threadstore.errors import CommentNotFound
-from threadstore.model.events import Actor, CommentPosted, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import NIL, time_of
 from threadstore.model.ranking import ORDERS, Order
+from threadstore.model.values import Actor
 from threadstore.testing.examples import EXAMPLES
 from threadstore.testing.given import (
     BOB,
@@ -31,6 +35,7 @@ from threadstore.testing.histories import random_history
 from threadstore.testing.reading import Example, Look
 from threadstore.testing.spec import Spec, find_mentions
 from threadstore.testing.strategies import POLICIES, READERS, Shuffle
+from threadstore.views.thread import fold
 from threadstore.views.types import Counts
 
 SEEDS = range(60)
@@ -134,11 +139,22 @@ def test_late_and_mentions_by_themselves():
         ("@@A", {"A": "u", "@A": "v"}, [(0, 3)]),
         ("x@A", {"A": "u"}, []),
         ("_@A_", {"A": "u"}, [(1, 3)]),
+        ("@A\u0301", {"A": "u"}, []),
+        ("@" * 1_000 + "@A", {"A": "u"}, []),
+        ("@" * 999 + "@A", {"A": "u"}, [(999, 1_001)]),
+        ("x@A" * 1_000 + " @A", {"A": "u"}, [(3_001, 3_003)]),
     ],
 )
 def test_find_mentions(body: str, names: dict[str, str], found: list[tuple[int, int]]):
     """A mention is a whole name behind an @ that begins a word."""
     assert [(mention.start, mention.end) for mention in find_mentions(body, names)] == found
+
+
+@given(body=st.lists(st.sampled_from(["@", "A", "B", " ", "x", "\u0301", "@A ", "@ " * 500]), max_size=12).map("".join))
+def test_the_fold_finds_the_same_mentions(body: str):
+    """Whatever a text is made of, the page shows the mentions that the specification finds in it."""
+    facts = [posted(1, by=Actor("u", "A")), posted(2, by=Actor("v", "A B")), posted(3, by=Actor("w", " ")), posted(4, body)]
+    assert fold(facts).comment(id_of(4)).mentions == Spec(facts).mentions(id_of(4))
 
 
 def test_a_long_chain():
@@ -209,7 +225,7 @@ def test_erasure_is_redaction(seed: int):
     """A thread with an effective erasure looks the same when the absorbed texts were never seen."""
     events = random_history(seed, 24)
     spec = Spec(events)
-    redacted = [redact(event) if any(erasure.absorbs(event) for erasure in spec.erasures) else event for event in events]
+    redacted = [redact(event) if any(erasure.covers(event) for erasure in spec.erasures) else event for event in events]
     assert everything(Spec(redacted)) == everything(spec)
 
 

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import REGISTERS, Actor, CommentPosted, Event, UnknownEvent, redact, same_fact
+from threadstore.model.erasure import redact, same_fact
+from threadstore.model.events import REGISTERS, CommentPosted, Event, UnknownEvent
 from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
+from threadstore.model.values import Actor
 from threadstore.testing.given import EPOCH, THREAD
 from threadstore.testing.histories import (
     ACTORS,
@@ -119,13 +121,13 @@ def sights(spec: Spec) -> set[str]:
     """Return words for all that can be seen of a thread."""
     page = [*spec.traversal(reader=Actor("m", "Mo", "moderator"), reveal="all"), *spec.traversal(reader="a")]
     seen = {f"hidden by {view.concealed}" for _, view in page} | {"shown"}
-    seen |= {f"standing {flag}" for _, view in page for flag in view.standing}
+    seen |= {f"flag {flag}" for _, view in page for flag in view.flags}
     seen |= {f"depth {min(depth, 3)}" for depth, _ in page}
     seen |= {f"edited by {view.edited_by.role}" for _, view in page if view.edited_by}
     for word in ("stale", "late", "pinned", "mentions", "reactions", "reacted", "meta", "marks"):
         seen |= {word for _, view in page if getattr(view, word)}
     seen |= {f"{correction.state} correction" for correction in spec.corrections()}
-    seen |= {f"correction {flag}" for correction in spec.corrections() for flag in correction.standing}
+    seen |= {f"correction {flag}" for correction in spec.corrections() for flag in correction.flags}
     seen |= {f"waits as {why}" for item in spec.queue() for why in item.waiting}
     seen |= {"outdated report" for item in spec.queue() for report in item.reports if report.outdated}
     counts = spec.counts()
@@ -139,7 +141,7 @@ def test_random_histories_show_everything():
     seen = set[str]().union(*(sights(Spec(random_history(seed, 24), policy=policy)) for seed in range(400)))
     assert seen >= {
         *(f"hidden by {flag}" for flag in ("erased", "deleted", "removed", "held", "spoiler", "missing", "None")),
-        *(f"standing {flag}" for flag in ("erased", "deleted", "removed", "held", "spoiler", "missing")),
+        *(f"flag {flag}" for flag in ("erased", "deleted", "removed", "held", "spoiler", "missing")),
         *(f"depth {depth}" for depth in range(4)),
         *(f"edited by {role}" for role in ("reader", "author", "moderator", "editor", "system")),
         *(f"correction {flag}" for flag in ("erased", "deleted", "removed")),

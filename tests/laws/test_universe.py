@@ -7,7 +7,8 @@ from math import comb, factorial
 
 import pytest
 
-from threadstore.model.events import REGISTERS, Actor, Event, UnknownEvent
+from threadstore.model.events import REGISTERS, Event, UnknownEvent
+from threadstore.model.values import Actor
 from threadstore.testing.given import ANN, MODERATOR, THREAD, posted, removed
 from threadstore.testing.spec import Spec
 from threadstore.testing.universe import STORIES, UNIVERSE, cuts, orders, subsets

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from threadstore.log.memory import MemoryLog
 from threadstore.log.protocol import EventLog
 from threadstore.log.sqlite import SqliteLog
+from threadstore.testing.memory_log import MemoryLog
 
 
 class Kind:
     """One kind of log: `make` gives a fresh one, `reopen` closes one and opens the same storage again."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self._name = name
+        self.name = name
         self._paths = (folder / f"{number}.db" for number in count())
         self._made: list[tuple[EventLog, Path]] = []
 
@@ -25,12 +25,12 @@ class Kind:
         return self._open(next(self._paths))
 
     def _open(self, path: Path) -> EventLog:
-        log = MemoryLog() if self._name == "memory" else SqliteLog.open(path, durability=self._name.partition("-")[2])
+        log = MemoryLog() if self.name == "memory" else SqliteLog.open(":memory:" if self.name == ":memory:" else path)
         self._made.append((log, path))
         return log
 
     def reopen(self, log: EventLog) -> EventLog:
-        if isinstance(log, MemoryLog):
+        if self.name != "file":
             return log
         log.close()
         return self._open(next(path for made, path in self._made if made is log))
@@ -40,7 +40,7 @@ class Kind:
             log.close()
 
 
-@pytest.fixture(params=["memory", "sqlite-full", "sqlite-normal", "sqlite-off"])
+@pytest.fixture(params=["memory", ":memory:", "file"])
 def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kind]:
     """Return each kind of log in turn."""
     kind = Kind(request.param, tmp_path)

@@ -12,8 +12,10 @@ from threadstore.errors import ConflictingEvent, CorruptRecord, WrongRevision
 from threadstore.log.batch import END, Erasures, check_expected, check_limit, check_place, check_same
 from threadstore.log.protocol import ANY, NONE, Position, Record, Revision
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import Actor, CommentEdited, CommentPosted, CommentReported, Erasure, Event, ThreadDescribed
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentEdited, CommentPosted, CommentReported, Event, ThreadDescribed
 from threadstore.model.ids import make_id
+from threadstore.model.values import Actor
 
 
 def number(value: int) -> str:
@@ -43,7 +45,7 @@ def test_many_erasures_absorb_what_one_of_them_absorbs(seed: int):
     random = Random(seed)
     erasures = [some_erasure(random) for _ in range(random.randrange(4))]
     event = some_event(random)
-    assert Erasures(erasures).absorb(event) == any(erasure.absorbs(event) for erasure in erasures)
+    assert Erasures(erasures).covers(event) == any(erasure.covers(event) for erasure in erasures)
 
 
 def test_an_expectation_is_told_in_numbers():

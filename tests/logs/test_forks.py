@@ -18,10 +18,11 @@ import pytest
 
 from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.log import _connections as databases
-from threadstore.log.memory import MemoryLog
 from threadstore.log.sqlite import SqliteLog
-from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id
+from threadstore.testing.memory_log import MemoryLog
 
 Open = Callable[..., SqliteLog]
 
@@ -77,7 +78,7 @@ def test_no_connection_is_inherited(opened: Open):
     log = opened()
     log.append("t", [post(1)])
     assert [record.event for record in log.read("t")] == [post(1)]
-    connections = [log._database._writer, *log._database._idle]
+    connections = [log.database._writer, *log.database._idle]
     assert [is_closed(connection) for connection in connections] == [False, False]
     with forking():
         assert [is_closed(connection) for connection in connections] == [True, True]
@@ -89,7 +90,7 @@ def test_a_fork_waits_for_who_reads(opened: Open):
     """A connection is not closed under its reader, and whoever comes meanwhile reads after the fork."""
     log = opened()
     log.append("t", [post(1)])
-    database = log._database
+    database = log.database
     database._returned = watched = Watched(database._pooling)
     with ThreadPoolExecutor(2) as others:
         with database.reading() as connection:
@@ -124,7 +125,7 @@ def test_closing_after_a_fork_finishes_an_erasure(opened: Open, tmp_path: Path):
     """What a reader has kept in the WAL is cut from it by closing, though the fork has closed the writing connection."""
     log = opened()
     log.append("t", [post(1)])
-    database, wal = log._database, tmp_path / "log.db-wal"
+    database, wal = log.database, tmp_path / "log.db-wal"
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:  # SQLite leaves the WAL to it
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM events").fetchone()
@@ -142,7 +143,7 @@ def test_a_child_begins_with_nothing_open(opened: Open, told: bool):
     """Its own forks wait for none of what it has inherited; only its parent's would, and Python may not have told of the fork."""
     log = opened()
     inherited = list(databases._open)
-    assert log._database in inherited
+    assert log.database in inherited
     if told:
         databases._before_fork()
     resting = list(databases._resting)

@@ -13,13 +13,14 @@ from random import Random
 import pytest
 
 from threadstore.errors import CorruptRecord
-from threadstore.log import _connections as _sqlite_database
+from threadstore.log import _connections
 from threadstore.log._schema import event_checksum, filled, seed, unfilled
-from threadstore.log.protocol import Revision, Snapshot
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model.codec import encode
-from threadstore.model.events import Actor, CommentErased, CommentPosted, CommentReported, Erasure, is_redacted, redact
+from threadstore.model.erasure import Erasure, is_redacted, redact
+from threadstore.model.events import CommentErased, CommentPosted, CommentReported
 from threadstore.model.ids import make_id
+from threadstore.model.values import Actor
 
 Open = Callable[..., SqliteLog]
 ANN = Actor("u-ann", "Ann Lee-Secret")
@@ -57,18 +58,6 @@ def test_an_append_that_erases_leaves_no_bytes(tmp_path: Path, opened: Open):
     assert b"words that stay" in files(tmp_path)
 
 
-def test_a_snapshot_leaves_no_bytes(tmp_path: Path, opened: Open):
-    """A state or a front that held an erased text, small or large, replaced or dropped, is gone too."""
-    log = opened()
-    log.append("t", [post(1, "words")])
-    for size in (1, 500, 5_000, 20_000, 300):
-        log.store_snapshot("t", Snapshot("fold", Revision(1), b"words in a state " * size))
-        log.store_front("t", Snapshot("page", Revision(1), b"words to be shown " * size))
-        log.store_front("t", Snapshot(f"page {size}", Revision(1), b"other words " * size))
-    log.redact("t", [Erasure(comment=make_id(1, 0, 0))])
-    assert b"words" not in files(tmp_path)
-
-
 def test_what_was_cut_out_is_not_moved(tmp_path: Path, opened: Open):
     """A redacted row keeps its length, so that SQLite has no reason to move its neighbours, and reads as if it were short."""
     log = opened()
@@ -82,21 +71,6 @@ def test_what_was_cut_out_is_not_moved(tmp_path: Path, opened: Open):
         event = post(number, "words " * number)
         assert record.data == encode(redact(event) if number % 3 == 1 else event)
     assert list(log.verify()) == []
-
-
-def test_a_state_lies_on_pages_of_its_own(tmp_path: Path, opened: Open):
-    """No part of a snapshot's or a front's state is on a page of a tree, whose cells SQLite may move; overflow pages stay put."""
-    log = opened()
-    for number, size in enumerate([1, 30, 400, 480, 500, 3_900, 4_090, 4_100, 8_200, 20_000]):
-        log.store_snapshot(f"t{number}", Snapshot("fold", Revision(1), b"words" * size))
-        log.store_front(f"t{number}", Snapshot("page", Revision(1), b"words" * size))
-    log.close()
-    data = (tmp_path / "log.db").read_bytes()
-    pages = [data[start : start + 4096] for start in range(0, len(data), 4096)]
-    on_trees = [b"words" in page for page in pages if page[0] in {0x02, 0x05, 0x0A, 0x0D}]  # fileformat2.html, section 1.6
-    assert len(on_trees) > 5
-    assert not any(on_trees)
-    assert sum(b"words" in page for page in pages) >= 20
 
 
 @pytest.mark.parametrize("data", [encode(post(1, "")), b"\x90", b""])
@@ -128,41 +102,22 @@ def test_a_row_may_grow(tmp_path: Path, opened: Open):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch, seed: int):
-    """
-    Appends, erasures, snapshots and fronts of all sizes in any order leave no erased text anywhere.
-
-    With rows that shrink, `secure_delete` leaves copies of moved neighbours in the slack of pages, in about one history of 500.
-    """
-    random = Random(seed)
-    monkeypatch.setattr("threadstore.log._sqlite_derived.PART", random.choice([500, 4_000, 100_000]))
+def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, seed: int):
+    """Appends and erasures of all sizes in any order leave no erased text anywhere."""
+    random = Random(seed)  # with rows that shrink, SQLite left copies of moved neighbours in about one history of 500
     log = opened()
     least, most = random.choice([(1, 40), (30, 140), (60, 200), (100, 390), (1, 400)])
     live: set[int] = set()
     gone: set[int] = set()
-    snapshot, fronts = None, set[int]()
     for number in range(1, 400):
         log.append("t", [post(number, f"<{number:06}>" * random.randint(least, most))])
         live.add(number)
-        if random.random() < 0.1:
-            gone |= {snapshot} if snapshot else set()
-            snapshot = 100_000 + number
-            log.store_snapshot("t", Snapshot("fold", log.revision("t"), f"<{snapshot:06}>".encode() * random.randint(1, 2_000)))
-        if random.random() < 0.1:
-            front = Snapshot(
-                f"page {random.randrange(3)}", log.revision("t"), f"<{200_000 + number:06}>".encode() * random.randint(1, 2_000)
-            )
-            log.store_front("t", front)
-            gone |= fronts  # of an earlier revision
-            fronts = {200_000 + number}
         if random.random() < 0.15:
             erased = random.sample(sorted(live), k=min(len(live), random.choice([1, 3, 8])))
             log.redact("t", [Erasure(comment=make_id(n, 0, 0)) for n in erased])
             live -= set(erased)
-            gone |= set(erased) | ({snapshot} if snapshot else set()) | fronts
-            snapshot, fronts = None, set()
+            gone |= set(erased)
     log.redact("t", [Erasure(comment=make_id(1_000, 0, 0))])
-    gone |= ({snapshot} if snapshot else set()) | fronts
     found = {int(number) for number in re.findall(rb"<(\d{6})>", files(tmp_path))}
     assert found & gone == set()
     assert found == live
@@ -175,7 +130,7 @@ def test_no_history_leaves_bytes(tmp_path: Path, opened: Open, monkeypatch: pyte
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no erasure wait for readers."""
-    monkeypatch.setattr(_sqlite_database, "_SCRUB_WAIT", 0)
+    monkeypatch.setattr(_connections, "_SCRUB_WAIT", 0)
 
 
 def erase_under_a_reader(path: Path, log: SqliteLog) -> sqlite3.Connection:

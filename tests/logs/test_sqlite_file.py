@@ -18,10 +18,12 @@ import pytest
 from msgspec.structs import replace
 
 from threadstore.errors import ConflictingEvent, CorruptRecord, StoreClosed, StoreUnavailable, UnsupportedSchema
+from threadstore.log._appending import in_order
 from threadstore.log._connections import Database
-from threadstore.log.protocol import Revision, Snapshot
-from threadstore.log.sqlite import SqliteLog, _in_order, _records, _records_of
-from threadstore.model.events import CommentPosted, Erasure
+from threadstore.log._schema import event_checksum, seed, sound_rows
+from threadstore.log.sqlite import SqliteLog, _records, _records_of
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id, to_bytes
 
 Open = Callable[..., SqliteLog]
@@ -57,7 +59,7 @@ def test_the_header_says_whose_file_it_is(tmp_path: Path, opened: Open):
     """A file has our application id, a schema version, and is in WAL mode."""
     opened()
     pragmas = ("application_id", "user_version", "journal_mode", "page_size")
-    assert [read_pragma(tmp_path / "log.db", name) for name in pragmas] == [0x74687374, 2, "wal", 4096]
+    assert [read_pragma(tmp_path / "log.db", name) for name in pragmas] == [0x74687374, 3, "wal", 4096]
 
 
 def test_all_tables_are_strict(tmp_path: Path, opened: Open):
@@ -65,23 +67,23 @@ def test_all_tables_are_strict(tmp_path: Path, opened: Open):
     opened()
     with raw(tmp_path / "log.db") as connection:
         strict = dict(connection.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'"))
-    assert {name: strict[name] for name in ("threads", "events", "erasures", "snapshots")} == dict.fromkeys(
-        ("threads", "events", "erasures", "snapshots"), 1
-    )
+    ours = {name: is_strict for name, is_strict in strict.items() if not name.startswith("sqlite_")}
+    assert ours.keys() >= {"threads", "events", "erasures", "comments", "reactions", "facts", "authors", "names"}
+    assert set(ours.values()) == {1}
 
 
 @pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("normal", 1), ("off", 0)])
 def test_durability_has_names(opened: Open, durability: str, synchronous: int):
     """Each level is one of SQLite's, and deleted content is overwritten in all of them."""
     log = opened(durability=durability)
-    with log._database.writing() as writer:
+    with log.database.writing() as writer:
         assert writer.execute("PRAGMA synchronous").fetchone() == (synchronous,)
         assert writer.execute("PRAGMA secure_delete").fetchone() == (1,)
 
 
 def test_the_default_is_full_durability(tmp_path: Path):
     """Who says nothing gets the safest."""
-    with closing(SqliteLog.open(tmp_path / "log.db")) as log, log._database.writing() as writer:
+    with closing(SqliteLog.open(tmp_path / "log.db")) as log, log.database.writing() as writer:
         assert writer.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
@@ -92,11 +94,35 @@ def test_an_unknown_durability_is_misuse(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", ":memory:"])
-def test_a_file_is_needed(name: str):
-    """What SQLite takes for a private database in memory would be another one for every connection."""
+def test_a_file_is_needed():
+    """A path without a name, which SQLite takes for a private database, is misuse."""
     with pytest.raises(ValueError, match="a file is needed"):
-        SqliteLog.open(name)
+        SqliteLog.open("")
+
+
+def test_a_log_in_memory_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It makes no file, shares nothing with another one, is whole, can be copied to a file, and is over when it is closed."""
+    monkeypatch.chdir(tmp_path)
+    with closing(SqliteLog.open(":memory:")) as log, closing(SqliteLog.open(":memory:")) as other:
+        log.append("t", posts(1, 2))
+        log.redact("t", [Erasure(comment=posts(1)[0].id)])
+        assert (log.position(), other.position()) == (2, 0)
+        assert list(log.verify()) == []
+        assert list(tmp_path.iterdir()) == []
+        log.backup(tmp_path / "copy.db")
+    with pytest.raises(StoreClosed, match=":memory:"):
+        log.position()
+    with closing(SqliteLog.open(tmp_path / "copy.db")) as copy:
+        assert copy.position() == 2
+
+
+def test_a_log_in_memory_rests_through_a_fork():
+    """What it holds is there after a fork, and its child is refused."""
+    with closing(SqliteLog.open(":memory:")) as log:
+        log.append("t", posts(1))
+        log.database.rest()
+        log.database.resume()
+        assert log.position() == 1
 
 
 @pytest.mark.parametrize("name", ["a b.db", "100%.db", "what?.db", "no#1.db", "ü🦉.db", "file:x.db", "a'b.db"])
@@ -152,7 +178,7 @@ def test_a_long_iterator_ends_with_the_log(opened: Open):
 def test_a_reader_may_outlast_closing(tmp_path: Path, opened: Open):
     """A connection that is in use while the log closes is closed when it is given back."""
     log = opened()
-    with log._database.reading() as connection:
+    with log.database.reading() as connection:
         log.close()
         assert connection.execute("SELECT 1").fetchone() == (1,)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
@@ -162,18 +188,18 @@ def test_a_reader_may_outlast_closing(tmp_path: Path, opened: Open):
 def test_readers_are_kept_within_bounds(opened: Open):
     """Many readers at once leave only a few idle connections behind."""
     log = opened()
-    lent = [log._database.reading() for _ in range(20)]
+    lent = [log.database.reading() for _ in range(20)]
     connections = {id(reading.__enter__()) for reading in lent}
     for reading in lent:
         reading.__exit__(None, None, None)
     assert len(connections) == 20
-    assert len(log._database._idle) == 8
+    assert len(log.database._idle) == 8
 
 
 def test_a_reader_can_not_write(opened: Open):
     """Only the one writing connection changes anything."""
     log = opened()
-    with pytest.raises(StoreUnavailable, match="read-only"), log._database.reading() as connection:
+    with pytest.raises(StoreUnavailable, match="read-only"), log.database.reading() as connection:
         connection.execute("DELETE FROM events")
 
 
@@ -189,9 +215,9 @@ def test_a_forked_process_is_refused(opened: Open, monkeypatch: pytest.MonkeyPat
     log.append("t", posts(1))
     monkeypatch.setattr(os, "getpid", lambda: parent + 1)
     log.close()
-    log._database._writer.execute("SELECT 1")
+    log.database._writer.execute("SELECT 1")
     monkeypatch.undo()
-    log._database._closed = False
+    log.database._closed = False
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------------------
@@ -215,8 +241,10 @@ def content(folder: Path) -> dict[str, bytes]:
         ["PRAGMA application_id = 7"],
         ["PRAGMA application_id = 7", "CREATE TABLE users (name TEXT)"],
         ["CREATE TABLE events (position INTEGER PRIMARY KEY)", "CREATE TABLE threads (id INTEGER PRIMARY KEY)"],
+        [f"CREATE TABLE {name} (id INTEGER PRIMARY KEY)" for name in ("events", "threads", "erasures")],
+        ["CREATE TABLE snapshots (id INTEGER PRIMARY KEY)", "INSERT INTO snapshots VALUES (1)"],
     ],
-    ids=["tables", "tables in WAL mode", "an application id", "both", "tables called like ours"],
+    ids=["tables", "tables in WAL mode", "an application id", "both", "called like ours", "all called like ours", "like former"],
 )
 def test_another_programs_database_is_not_touched(tmp_path: Path, statements: list[str]):
     """A SQLite file that somebody else owns is refused, and not a byte of it changes."""
@@ -259,28 +287,12 @@ def test_a_newer_schema_is_not_touched(tmp_path: Path, opened: Open):
     log = opened()
     log.append("t", posts(1))
     log.close()
-    foreign(tmp_path / "log.db", "PRAGMA user_version = 3")
+    foreign(tmp_path / "log.db", "PRAGMA user_version = 4")
     before = content(tmp_path)
     with pytest.raises(UnsupportedSchema) as error:
         SqliteLog.open(tmp_path / "log.db")
-    assert error.value.args[1:] == (3, 2)
+    assert error.value.args[1:] == (4, 3)
     assert content(tmp_path) == before
-
-
-def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, opened: Open):
-    """A file of the first schema is given the tables that it lacks, and its header the new number; its dump is known as well."""
-    log = opened()
-    log.append("t", posts(1))
-    log.close()
-    foreign(tmp_path / "log.db", "DROP TABLE fronts", "DROP TABLE snapshot_parts", "PRAGMA user_version = 1")
-    with raw(tmp_path / "log.db") as source, raw(tmp_path / "restored.db") as restored:
-        restored.executescript("\n".join(source.iterdump()))
-    for name in ("log.db", "restored.db"):
-        log = opened(tmp_path / name)
-        front = Snapshot("page", Revision(1), b"state")
-        log.store_front("t", front)
-        assert (log.position(), list(log.fronts("t"))) == (1, [front])
-        assert read_pragma(tmp_path / name, "user_version") == 2
 
 
 def test_a_directory_is_no_file(tmp_path: Path):
@@ -314,7 +326,7 @@ UNPRIVILEGED = """
 import os, sys
 from pathlib import Path
 from threadstore.errors import StoreUnavailable
-from threadstore.log.sqlite import SqliteLog, _in_order, _records, _records_of
+from threadstore.log.sqlite import SqliteLog
 
 Path("/").as_uri()  # loads its modules while this process may still read them
 if os.geteuid() == 0:
@@ -470,6 +482,14 @@ def test_a_row_without_a_place_is_left_out(row: tuple[Any, ...]):
     assert list(_records_of("t", [row])) == []
 
 
+def test_rows_of_any_type_are_held_against_their_checksums():
+    """Where a damaged page gives a value of a type that no row can have, that row is unsound, and those beside it are sound."""
+    sound = (1, 1, event_checksum(seed(b"t"), 1, 1, b"data"), b"data")
+    for place in range(4):
+        bad = (*sound[:place], None, *sound[place + 1 :])
+        assert sound_rows(seed(b"t"), [bad, sound]) == [sound]
+
+
 def test_a_record_that_is_no_bytes_is_damaged():
     """Whatever a damaged page gives for a record, what is handed out is bytes, and damaged."""
     assert [(record.data, bool(record.damage)) for record in _records_of("t", [(1, 1, b"", 7), (2, 2, 7, b"")])] == [
@@ -495,7 +515,7 @@ def test_a_record_that_is_no_bytes_is_damaged():
 def test_a_damaged_place_leads_nobody_astray(places: tuple[Any, ...], taken: int, after: int):
     """Reading in chunks never goes back, never leaps over what is left, and never repeats what it need not."""
     rows = [(place,) for place in places]
-    assert _in_order(rows, 0, 10) == (rows[:taken], after)
+    assert in_order(rows, 0, 10) == (rows[:taken], after)
 
 
 @pytest.mark.parametrize(("count", "damaged"), [(60, 40), (4_500, 100), (4_500, 3_000)])
@@ -517,36 +537,16 @@ def test_what_stands_on_sound_pages_is_read(tmp_path: Path, opened: Open, count:
     assert log.append("t", posts(count + 1)).revision == count + 1
 
 
-def test_a_record_that_can_not_be_read_names_its_position(tmp_path: Path, opened: Open):
+@pytest.mark.parametrize("damage", ["x'93'", "CAST(replace(data, 'body 2', 'body 9') AS BLOB)"])
+def test_a_damaged_record_names_its_position(tmp_path: Path, opened: Open, damage: str):
     """Comparing a retry with a damaged record says where it is, and changes nothing."""
     log = opened()
     log.append("t", posts(1, 2))
-    foreign(tmp_path / "log.db", "UPDATE events SET data = x'93' WHERE position = 2")
+    foreign(tmp_path / "log.db", f"UPDATE events SET data = {damage} WHERE position = 2")
     with pytest.raises(CorruptRecord) as error:
         log.append("t", posts(1, 2, 3))
     assert error.value.position == 2
     assert (log.position(), next(log.read("t")).event.body) == (2, "body 1")
-
-
-def test_a_damaged_snapshot_is_none(tmp_path: Path, opened: Open):
-    """It is not served, and it does not keep a sound one from taking its place."""
-    log = opened()
-    log.store_snapshot("t", Snapshot("fold", Revision(5), b"state"))
-    foreign(tmp_path / "log.db", "UPDATE snapshots SET revision = 9")
-    assert log.load_snapshot("t", "fold") is None
-    log.store_snapshot("t", Snapshot("fold", Revision(6), b"sound"))
-    assert log.load_snapshot("t", "fold") == Snapshot("fold", Revision(6), b"sound")
-
-
-def test_a_damaged_front_is_none(tmp_path: Path, opened: Open):
-    """It is not served, alone or among others, and a sound one takes its place."""
-    log = opened()
-    for name in ("page", "other"):
-        log.store_front("t", Snapshot(name, Revision(5), b"state"))
-    foreign(tmp_path / "log.db", "UPDATE fronts SET state = x'00' WHERE fingerprint = 'page'")
-    assert (log.fronts("t", "page"), [front.fingerprint for front in log.fronts("t")]) == ([], ["other"])
-    log.store_front("t", Snapshot("page", Revision(5), b"sound"))
-    assert log.fronts("t", "page") == [Snapshot("page", Revision(5), b"sound")]
 
 
 def test_limits_are_not_negative(kind: Any):
@@ -563,15 +563,15 @@ def places(log: SqliteLog) -> list[tuple[str, int, int, bytes]]:
 
 
 def test_vacuum_keeps_positions(tmp_path: Path, opened: Open):
-    """Rewriting the file renumbers nothing, and a position that was given is not given again, even if its row is lost."""
+    """Rewriting the file renumbers nothing, also where a row is lost, and the next position follows the last."""
     log = opened()
     log.append("t", posts(1, 2, 3))
     log.append("u", posts(4, thread="u"))
     before = places(log)
     log.close()
-    foreign(tmp_path / "log.db", "DELETE FROM events WHERE position IN (1, 4)", "VACUUM")
+    foreign(tmp_path / "log.db", "DROP TRIGGER events_stay", "DELETE FROM events WHERE position = 1", "VACUUM")
     log = opened()
-    assert places(log) == before[1:3]
+    assert places(log) == before[1:]
     assert log.append("v", posts(5, thread="v")).positions == (5,)
 
 
@@ -584,10 +584,9 @@ def test_dump_and_restore_keeps_positions(tmp_path: Path, opened: Open):
     log.close()
     with raw(tmp_path / "log.db") as source, raw(tmp_path / "restored.db") as restored:
         restored.executescript("\n".join(source.iterdump()))
-        restored.execute("DELETE FROM events WHERE position = 3")
     assert read_pragma(tmp_path / "restored.db", "application_id") == 0
     log = opened(tmp_path / "restored.db")
-    assert places(log) == before[:2]
+    assert places(log) == before
     assert log.append("u", posts(4, thread="u")).positions == (4,)
     assert read_pragma(tmp_path / "restored.db", "application_id") == 0x74687374
 
@@ -596,14 +595,22 @@ def test_a_backup_is_a_whole_log(tmp_path: Path, opened: Open):
     """A copy has the same records in the same places, goes on by itself, and leaves the original alone."""
     log = opened()
     log.append("t", posts(1, 2, 3))
-    log.store_snapshot("t", Snapshot("fold", Revision(3), b"state"))
     log.backup(tmp_path / "copy.db")
     copy = opened(tmp_path / "copy.db")
     assert places(copy) == places(log)
-    assert copy.load_snapshot("t", "fold") == Snapshot("fold", Revision(3), b"state")
     assert list(copy.verify()) == []
     copy.append("t", posts(4))
     assert log.position() == 3
+
+
+def test_no_event_is_ever_deleted(tmp_path: Path, opened: Open):
+    """The file itself refuses it, to any program, so the largest position is always the last that was given."""
+    log = opened()
+    log.append("t", posts(1, 2, 3))
+    for where in ("position = 3", "true"):
+        with pytest.raises(sqlite3.IntegrityError, match="events are never deleted"):
+            foreign(tmp_path / "log.db", f"DELETE FROM events WHERE {where}")
+    assert log.append("t", posts(4)).positions == (4,)
 
 
 def test_a_backup_is_of_one_moment(tmp_path: Path, opened: Open):
@@ -630,7 +637,7 @@ def test_a_backup_replaces_nothing(tmp_path: Path, opened: Open):
     """Where there is a file already, it stays."""
     log = opened()
     (tmp_path / "copy.db").write_bytes(b"precious")
-    with pytest.raises(StoreUnavailable, match="backup can not be made there"):
+    with pytest.raises(StoreUnavailable, match="backup cannot be made there"):
         log.backup(tmp_path / "copy.db")
     assert (tmp_path / "copy.db").read_bytes() == b"precious"
 
@@ -652,7 +659,7 @@ import sys
 from contextlib import closing
 from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id
-from threadstore.log.sqlite import SqliteLog, _in_order, _records, _records_of
+from threadstore.log.sqlite import SqliteLog
 
 path, start, count, thread = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 with closing(SqliteLog.open(path, durability="off")) as log:
@@ -705,16 +712,6 @@ def test_a_copied_file_is_the_same_log(tmp_path: Path, opened: Open):
     assert places(opened(tmp_path / "copy.db")) == before
 
 
-def test_heads_that_are_told_twice_are_read_anew(tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch):
-    """Where an index seems to lead to one row twice, the records themselves are read, each held against its checksum."""
-    log = opened(tmp_path / "one.db")
-    log.append("t", posts(1, 2, 3))
-    told = log.heads("t")
-    monkeypatch.setattr("threadstore.log.sqlite.has_repeats", lambda rows: True)
-    again = log.heads("t")
-    assert (list(again.revisions), again.heads) == (list(told.revisions), told.heads) == ([1, 2, 3], told.heads)
-
-
 @pytest.mark.parametrize("known", [[], range(1, 301), range(1, 301, 7), [150], [*range(1, 150), *range(1_000, 1_300)]])
 def test_many_that_are_known_in_part_are_stored_in_part(opened: Open, known: Iterable[int]):
     """However few or many of them are there already, and whatever lies between them, each is there once."""
@@ -730,18 +727,3 @@ def test_many_that_are_known_in_part_are_stored_in_part(opened: Open, known: Ite
     other = replace(batch[0], parent=batch[1].id)
     with pytest.raises(ConflictingEvent):
         log.append("t", [*batch[1:], other])
-
-
-@pytest.mark.parametrize("missing", [[2], [3, 4], [1, 2], [5, 6], [3], [1, 2, 3, 4, 5, 6]])
-def test_heads_are_told_of_what_is_there(missing: list[int], tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch):
-    """Whether the end of a run is gone, a whole run, or what is in the midst of one."""
-    monkeypatch.setattr("threadstore.log.sqlite._RUN", 2)
-    log = opened(tmp_path / "one.db")
-    log.append("t", posts(1, 2, 3, 4, 5, 6))
-    every = log.heads("t").heads
-    with closing(sqlite3.connect(tmp_path / "one.db")) as connection, connection:
-        connection.execute(f"DELETE FROM events WHERE revision IN ({','.join(map(str, missing))})")
-    left = [revision for revision in range(1, 7) if revision not in missing]
-    told = log.heads("t")
-    assert list(told.revisions) == left
-    assert told.heads == b"".join(every[64 * revision - 64 : 64 * revision] for revision in left)

@@ -14,11 +14,13 @@ import pytest
 from threadstore.errors import StoreUnavailable
 from threadstore.log._schema import checksum, event_checksum, seed
 from threadstore.log._verify import verify
-from threadstore.log.protocol import Damage, Revision, Snapshot
+from threadstore.log.protocol import Damage
 from threadstore.log.sqlite import SqliteLog
 from threadstore.model.codec import encode
-from threadstore.model.events import Actor, CommentPosted, Erasure
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id, to_bytes
+from threadstore.model.values import Actor
 
 Open = Callable[..., SqliteLog]
 
@@ -28,16 +30,14 @@ def post(number: int, thread: str = "t", body: str = "words") -> CommentPosted:
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
-    """Return a connection of another program to a log of two threads with an erasure, a snapshot, a front and a blank record."""
+def file(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Return a connection of another program to a log of two threads with an erasure and a blank record."""
     with closing(SqliteLog.open(tmp_path / "log.db", durability="off")) as log:
         log.append("t", [post(1), post(2), post(3)])
         log.append("u", [post(4, "u")])
         log.redact("t", [Erasure(comment=make_id(2, 0, 0)), Erasure(person="u-bob", before=make_id(3, 0, 0))])
-        monkeypatch.setattr("threadstore.log._sqlite_derived.PART", 2)
-        log.store_snapshot("u", Snapshot("fold", Revision(1), b"state"))
-        log.store_front("u", Snapshot("page", Revision(1), b"words"))
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER events_stay")
         assert list(verify(connection)) == []
         yield connection
 
@@ -59,10 +59,8 @@ def flips(value: int | bytes | str) -> Iterator[int | bytes | str]:
 
 COLUMNS = [
     *(("events", column) for column in ("position", "thread", "revision", "id", "crc", "data")),
-    *(("threads", column) for column in ("id", "key", "revision")),
+    *(("threads", column) for column in ("id", "key", "revision", "latest", "earliest", "bucket")),
     *(("erasures", column) for column in ("thread", "comment", "person", "before", "shown", "crc")),
-    *((table, column) for table in ("snapshots", "fronts") for column in ("thread", "fingerprint", "revision", "crc", "state")),
-    *(("snapshot_parts", column) for column in ("thread", "fingerprint", "revision", "state")),
 ]
 
 
@@ -99,30 +97,19 @@ def test_each_flipped_byte_of_the_file_is_found(tmp_path: Path, file: sqlite3.Co
             assert list(verify(connection)) != [], index
 
 
-@pytest.mark.parametrize("table", ["snapshots", "snapshot_parts", "fronts"])
-def test_a_state_that_is_missing_is_no_error(tmp_path: Path, file: sqlite3.Connection, table: str):
-    """Where a page is damaged a field may be of any type, or not be there; verifying tells of it and goes on."""
-    file.execute("PRAGMA writable_schema = ON")
-    file.execute("UPDATE sqlite_schema SET sql = replace(sql, 'state BLOB NOT NULL', 'state BLOB') WHERE name = ?", (table,))
-    file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as lenient:
-        lenient.execute(f"UPDATE {table} SET state = NULL")
-        assert kinds(lenient) == [("checksum", None)]
-
-
 @pytest.mark.parametrize(
     ("statement", "damages"),
     [
-        ("DELETE FROM events WHERE position = 1", [("position", 2), ("revision", 2)]),
-        ("DELETE FROM events WHERE position = 3", [("position", 4), ("revision", None)]),
-        ("DELETE FROM events WHERE position = 4", [("position", None), ("revision", None)]),
-        ("DELETE FROM events", [("position", None), ("revision", None), ("revision", None)]),
+        ("DELETE FROM events WHERE position = 1", [("position", 2), ("revision", 2), ("thread", None)]),
+        ("DELETE FROM events WHERE position = 3", [("position", 4), ("thread", None), ("revision", None)]),
+        ("DELETE FROM events WHERE position = 4", [("thread", None), ("revision", None)]),
+        ("DELETE FROM events", [("thread", None), ("revision", None)] * 2),
         ("DELETE FROM threads WHERE key = 'u'", [("thread", 4)]),
         ("UPDATE threads SET revision = 4 WHERE key = 't'", [("revision", None)]),
         ("UPDATE events SET data = CAST(x'c1' || data AS BLOB) WHERE position = 4", [("checksum", 4)]),
         ("UPDATE erasures SET person = 'u-eve' WHERE person = 'u-bob'", [("checksum", None)]),
-        ("UPDATE snapshots SET state = x''", [("checksum", None)]),
-        ("UPDATE fronts SET state = x''", [("checksum", None)]),
+        ("UPDATE threads SET latest = x'00' WHERE key = 'u'", [("thread", None)]),
+        ("UPDATE threads SET earliest = x'00' WHERE key = 'u'", [("thread", None)]),
     ],
 )
 def test_damage_is_told_by_kind_and_place(file: sqlite3.Connection, statement: str, damages: list[tuple[str, int | None]]):
@@ -135,12 +122,13 @@ def write(connection: sqlite3.Connection, position: int, id: bytes, data: bytes)
     """Put *data* into the second thread's record with a checksum that fits, as a program with a bug would."""
     crc = event_checksum(seed(b"u"), position, 1, data)
     connection.execute("UPDATE events SET id = ?, crc = ?, data = ? WHERE position = ?", (id, crc, data, position))
+    connection.execute("UPDATE threads SET latest = ?1, earliest = ?1 WHERE key = 'u'", (id,))
 
 
 @pytest.mark.parametrize(
     ("number", "data", "why"),
     [
-        (4, b"\x93\x01\x02\x03", "can not be read"),
+        (4, b"\x93\x01\x02\x03", "cannot be read"),
         (4, encode(post(4, "u")).replace(b"posted\x01", b"posted\x02"), "schema 2"),
         (4, encode(post(5, "u")), "filed under another id"),
         (5, encode(post(4, "u")), "filed under another id"),
@@ -196,7 +184,7 @@ def test_what_is_no_damage_is_raised(opened: Open):
     log.append("t", [post(1)])
 
     def interrupted() -> Any:
-        with log._database.reading() as connection:
+        with log.database.reading() as connection:
             connection.set_progress_handler(lambda: 1, 1)
             return list(verify(connection))
 

@@ -1,17 +1,21 @@
 """
 Seeded mutants: the suite must see that each of these is wrong, so that the laws can not pass vacuously.
 
-A mutant is one small change to the source, made in a copy of the package, against which ``python -m threadstore.testing.prove`` then
-runs. The tier that finds it is told, and the cheapest one that should find it is named with each mutant. Against mutants of the
-form in which a store holds threads, the tests of that form run.
+A mutant is one small change to the source, made in a copy of the package. It names what has to notice it: a tier of
+``python -m threadstore.testing.prove``, the comparison of rows with a fold (`READ_MODEL`), or some tests of the suite. Where the
+change is made is told by the module, by the function, method or constant in it, and by a text that occurs once in that.
+
+Most of them are marked ``long``: `make test` tries one of each table, `make check` all.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,685 +24,955 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 PACKAGE = TESTS.parent / "src" / "threadstore"
 
+#: What is shown to mutants of the read model: a program, or tests ("laws/test_read_model.py").
+READ_MODEL = "mutants/read_model.py"
+DECIDE = "unit/test_decide.py"
+COMMITS = "unit/test_shared_commits.py"
+PAGES = "unit/test_finished_pages.py"
+
 
 class Mutant(NamedTuple):
-    """What is wrong, where, and how."""
+    """What is wrong, what must notice it, where it is, and how it is made."""
 
     says: str
-    tier: int
-    path: str
+    seen_by: str
+    module: str
+    where: str
     old: str
     new: str
 
 
-MUTANTS = (
+#: What is said of a thread in memory.
+FOLD = (
     # --- registers and keys ---
+    Mutant("once keeps the largest id", "tier 2", "model.registers", "_smallest", "event.id < kept.id", "event.id > kept.id"),
     Mutant(
-        "once keeps the largest id", 2, "model/registers.py", "return event.id < standing.id", "return event.id > standing.id"
-    ),
-    Mutant(
-        "latest keeps the smallest id", 1, "model/registers.py", "return event.id > standing.id", "return event.id < standing.id"
+        "latest keeps the smallest id",
+        "tier 1",
+        "model.registers",
+        "_largest",
+        "event.id > kept.id",
+        "event.id < kept.id",
     ),
     Mutant(
         "whoever comes last wins",
-        1,
-        "model/registers.py",
-        "(standing == event or not _WINS[shape](event, standing))",
-        "standing == event",
+        "tier 1",
+        "model.registers",
+        "join",
+        "(kept == event or not _WINS[shape](event, kept))",
+        "kept == event",
     ),
     Mutant(
         "of two facts under one id the first to come stays",
-        2,
-        "model/registers.py",
-        "        return event.id > standing.id\n    return _rank(event) > _rank(standing)",
-        "        return event.id > standing.id\n    return False",
+        "tier 2",
+        "model.registers",
+        "_largest",
+        "return _rank(event) > _rank(kept)",
+        "return False",
     ),
     Mutant(
         "edits share one key",
-        1,
-        "model/events.py",
+        "tier 1",
+        "model.events",
+        "REGISTERS",
         'Write("edited", Shape.LATEST, _by_writer)',
         'Write("edited", Shape.LATEST, lambda event: ())',
     ),
     Mutant(
         "deletions share one key",
-        2,
-        "model/events.py",
+        "tier 2",
+        "model.events",
+        "REGISTERS",
         'Write("deleted", Shape.ONCE, _by_writer)',
         'Write("deleted", Shape.ONCE, lambda event: ())',
     ),
     Mutant(
         "erasures share one key",
-        2,
-        "model/events.py",
+        "tier 2",
+        "model.events",
+        "REGISTERS",
         'Write("erased", Shape.ONCE, _by_writer)',
         'Write("erased", Shape.ONCE, lambda event: ())',
     ),
     Mutant(
         "decisions share one key",
-        1,
-        "model/events.py",
+        "tier 1",
+        "model.events",
+        "REGISTERS",
         'Write("decided", Shape.LATEST, _by_writer)',
         'Write("decided", Shape.LATEST, lambda event: ())',
     ),
     Mutant(
         "descriptions share one key",
-        1,
-        "model/events.py",
+        "tier 1",
+        "model.events",
+        "REGISTERS",
         'Write("described", Shape.LATEST, _by_writer)',
         'Write("described", Shape.LATEST, lambda event: ())',
     ),
     Mutant(
-        "a mark is keyed by its id alone", 1, "model/events.py", "    return (event.id, event.writer)", "    return (event.id,)"
+        "a mark is keyed by its id alone",
+        "tier 1",
+        "model.events",
+        "_own_by_writer",
+        "return (event.id, event.writer)",
+        "return (event.id,)",
     ),
     # --- authority ---
-    Mutant(
-        "every role moderates",
-        1,
-        "model/status.py",
-        "for event in cell.values() if rules.moderates(event.actor)]",
-        "for event in cell.values()]",
-    ),
+    Mutant("every role moderates", "tier 1", "model.status", "_by_moderators", " if rules.moderates(event.actor)", ""),
     Mutant(
         "anonymous equals anonymous",
-        1,
-        "model/status.py",
-        "    return actor is not None and posted.actor is not None and actor.id == posted.actor.id",
-        "    return (actor and actor.id) == (posted.actor and posted.actor.id)",
+        "tier 1",
+        "model.status",
+        "is_author",
+        "return actor is not None and posted.actor is not None and actor.id == posted.actor.id",
+        "return (actor and actor.id) == (posted.actor and posted.actor.id)",
     ),
-    Mutant("anybody deletes", 1, "model/status.py", "any(is_author(event.actor, posted) for event in", "any(True for event in"),
-    Mutant(
-        "anybody edits",
-        1,
-        "model/status.py",
-        "if is_author(edit.actor, posted) and not rules.moderates",
-        "if not rules.moderates",
-    ),
+    Mutant("anybody deletes", "tier 1", "model.status", "_is_deleted", "any(is_author(event.actor, posted) for", "any(True for"),
+    Mutant("anybody edits", "tier 1", "model.status", "current_text", "if is_author(edit.actor, posted) and not", "if not"),
     Mutant(
         "anybody erases a person",
-        1,
-        "model/status.py",
-        "    return actor is not None and (rules.moderates(actor) or actor.id == person)",
-        "    return True",
-    ),
-    Mutant(
-        "anybody marks",
-        1,
-        "model/status.py",
-        'return rules.moderates(mark.actor) or (flag == "spoiler" and is_author(mark.actor, posted))',
+        "tier 1",
+        "model.status",
+        "_may_erase",
+        "return actor is not None and (rules.moderates(actor) or actor.id == person)",
         "return True",
     ),
     Mutant(
-        "anonymous reactions count",
-        1,
-        "model/status.py",
-        "if actor is None or kind not in rules.kinds",
-        "if kind not in rules.kinds",
+        "anybody marks",
+        "tier 1",
+        "model.status",
+        "_may_mark",
+        'return rules.moderates(mark.actor) or (flag == "spoiler" and is_author(mark.actor, posted))',
+        "return True",
     ),
+    Mutant("anonymous reactions count", "tier 1", "model.index", "Index._begin", "if actor is not None:", "if True:"),
     # --- flags ---
     Mutant(
         "a cancel takes down marks that it had not seen",
-        1,
-        "model/status.py",
+        "tier 1",
+        "model.status",
+        "_split",
         "(lifted if mark.id in down else up)",
         "(lifted if down else up)",
     ),
-    Mutant(
-        "a cancel reaches marks that come later",
-        2,
-        "model/status.py",
-        "for id in marks.intersection(cancel.cancels) if id < cancel.id}",
-        "for id in marks.intersection(cancel.cancels)}",
-    ),
+    Mutant("a cancel reaches marks that come later", "tier 2", "model.status", "_lifted", " if id < cancel.id}", "}"),
     Mutant(
         "an author clears a moderator's spoiler mark",
-        1,
-        "model/status.py",
+        "tier 1",
+        "model.status",
+        "marks_up",
         "if not (is_author(mark.actor, posted) and own.get",
         "if not (own.get",
     ),
     Mutant(
         "a moderator can not clear a spoiler",
-        1,
-        "model/status.py",
-        "up, _ = _split(marks, _by_moderators(cancels, rules))",
-        'up, _ = _split(marks, [] if flag == "spoiler" else _by_moderators(cancels, rules))',
+        "tier 1",
+        "model.status",
+        "marks_up",
+        "_split(marks, _by_moderators(cancels, rules))",
+        '_split(marks, [] if flag == "spoiler" else _by_moderators(cancels, rules))',
     ),
-    Mutant("a lock never ends", 1, "model/status.py", "any(lock < id and (end is None or end > id) for", "any(lock < id for"),
+    Mutant(
+        "a lock never ends",
+        "tier 1",
+        "model.status",
+        "Locks.cover",
+        "any(lock < id and (end is None or end > id) for",
+        "any(lock < id for",
+    ),
     # --- texts ---
     Mutant(
         "an approval opens every later text",
-        1,
-        "model/status.py",
-        "    reach = opened(cells, text.id, rules) if lifted else {}",
-        "    return []",
+        "tier 1",
+        "model.status",
+        "_unopened",
+        "reach = opened(cells, text.id, rules) if lifted else {}",
+        "return []",
     ),
-    Mutant("an approval opens whatever it saw", 1, "model/status.py", " and event.seen == text  # type", "  # type"),
-    Mutant("an author's edit beats a moderator's unseen", 1, "model/status.py", " and by_author.seen >= by_moderator.id:", ":"),
+    Mutant("an approval opens whatever it saw", "tier 1", "model.status", "opened", " and event.seen == text", ""),
+    Mutant(
+        "an author's edit beats a moderator's unseen",
+        "tier 1",
+        "model.status",
+        "current_text",
+        " and by_author.seen >= by_moderator.id:",
+        ":",
+    ),
     Mutant(
         "a moderator's text needs approval",
-        1,
-        "model/status.py",
-        "    if isinstance(text, CommentEdited) and rules.moderates(text.actor):\n        return []",
-        "    if False:\n        return []",
+        "tier 1",
+        "model.status",
+        "_unopened",
+        "if isinstance(text, CommentEdited) and rules.moderates(text.actor):",
+        "if False:",
     ),
     Mutant(
         "erasing a person takes what they said since",
-        1,
-        "model/status.py",
-        'return event.actor is not None and event.id < horizons.get(event.actor.id, "")',
-        "return event.actor is not None and event.actor.id in horizons",
+        "tier 1",
+        "model.status",
+        "is_forgotten",
+        'event.id < cutoffs.get(event.actor.id, "")',
+        "event.actor.id in cutoffs",
     ),
-    Mutant("an edit survives the erasure of its writer", 1, "model/status.py", " or is_absorbed(text, horizons)", ""),
+    Mutant(
+        "an edit survives the erasure of its writer", "tier 1", "model.status", "judge", " or is_forgotten(text, cutoffs)", ""
+    ),
     Mutant(
         "a kind of an exclusive group counts beside the others",
-        1,
-        "model/status.py",
-        "    return all(fact is None or (fact.id, other) <= (mine.id, kind) for fact, other in others)",
-        "    return bool(others)",
+        "tier 1",
+        "model.status",
+        "_is_last",
+        "return all((offered[other][0], other) <= (id, kind) for other in rivals(kind, rules) if other in offered)",
+        "return True",
     ),
     # --- the tree and the counts ---
     Mutant(
         "a void parent makes a root",
-        1,
-        "model/outline.py",
-        "        return self._place(posted.parent if posted.parent < posted.id else NIL)",
-        "        return self._place(posted.parent) if posted.parent < posted.id else self._top",
+        "tier 1",
+        "model.outline",
+        "Outline._post",
+        "if posted.parent is not None:",
+        "if posted.parent is not None and posted.parent < posted.id:",
     ),
     Mutant(
         "an orphan becomes a root",
-        1,
-        "model/outline.py",
-        "        return self._place(posted.parent if",
-        "        if posted.parent not in self._nodes:\n            return self._top\n        return self._place(posted.parent if",
+        "tier 1",
+        "model.outline",
+        "Outline._post",
+        "if posted.parent is not None:",
+        "if posted.parent is not None and self.nodes[posted.parent] is not None:",
     ),
     Mutant(
-        "counts forget where a comment was",
-        1,
-        "model/outline.py",
-        "            self._places[former.place] -= 1",
-        "            pass",
+        "a reply to a correction is lost beside the tree",
+        "tier 1",
+        "model.outline",
+        "Outline._home",
+        "return self.at(NIL) if is_void else parent",
+        "return parent",
     ),
-    Mutant("reply counts only grow", 1, "model/outline.py", "        step = 1 if shown else -1", "        step = 1"),
+    Mutant(
+        "counts forget where a comment was", "tier 1", "model.outline", "Outline._judge", "self.tally.count(before, -1)", "pass"
+    ),
+    Mutant("reply counts only grow", "tier 1", "model.outline", "Outline._judge", ".replies += step", ".replies += abs(step)"),
     Mutant(
         "a changed vote is counted twice",
-        1,
-        "model/outline.py",
-        "effective_reaction(cell, event.actor.id, kind, self.rules), -1)",
-        "effective_reaction(cell, event.actor.id, kind, self.rules), 0)",
+        "tier 1",
+        "model.outline",
+        "Outline._react",
+        "kind, 1 if kind in now else -1)",
+        "kind, 1 if kind in now else 0)",
+    ),
+    Mutant("a tombstone keeps its childless place", "tier 1", "model.outline", "Outline._judge", "self._lose(node)", "pass"),
+    Mutant(
+        "the activity of what is hidden stays", "tier 2", "model.outline", "Outline._judge", "self.quiet.add(root.id)", "pass"
     ),
     Mutant(
-        "orders do not hear of votes", 2, "model/outline.py", "self.rules), -1)\n        self._rerank(node)", "self.rules), -1)"
-    ),
-    Mutant(
-        "a comment that came home stays at the top level, too",
-        2,
-        "model/outline.py",
-        "        removed(self._top.children if node.live else self._top.buried, node.id)",
-        "        pass",
-    ),
-    Mutant(
-        "a tombstone keeps its childless place",
-        1,
-        "model/outline.py",
-        "            self._lose(parent, node)",
-        "            pass",
-    ),
-    Mutant(
-        "the activity of what is hidden stays",
-        2,
-        "model/outline.py",
-        "            self._forget_activity(root, node.id)",
-        "            pass",
+        "what was said below an orphan is forgotten when it comes home",
+        "tier 2",
+        "model.outline",
+        "Outline._move_home",
+        "self._speak(node, node.active)",
+        "pass",
     ),
     Mutant(
         "a held comment is nobody's",
-        1,
-        "model/outline.py",
-        '        if {"held", "removed"} & set(standing.flags) and',
-        "        if False and",
+        "tier 1",
+        "model.outline",
+        "Node.withheld",
+        "return bool(self.flags & _WITHHELD) and",
+        "return False and",
     ),
-    Mutant("erasing a person is not noticed", 1, "model/outline.py", 'if cell == "person" or', "if"),
+    Mutant("erasing a person is not noticed", "tier 1", "model.outline", "Outline.take", "return False", "return True"),
+    # --- what is looked up ---
+    Mutant(
+        "orders do not hear of votes",
+        "tier 2",
+        "model.index",
+        "Index._list",
+        "kept.put(id, sort_key(",
+        "former == parent or kept.put(id, sort_key(",
+    ),
+    Mutant(
+        "a comment that came home stays at the top level, too",
+        "tier 1",
+        "model.index",
+        "Index._list",
+        "del children[bisect_left(children, id)]",
+        "pass",
+    ),
+    Mutant("what was decided goes on waiting", "tier 2", "model.index", "Index._list", "self._waiting.pop(id, None)", "pass"),
+    Mutant(
+        "replies begin one late",
+        "tier 1",
+        "model.index",
+        "Index.children",
+        "bisect_right(ids, after)",
+        "bisect_right(ids, after) + bool(after)",
+    ),
     # --- what readers see ---
     Mutant(
         "a spoiler opens to its author",
-        1,
-        "views/lens.py",
-        "            return self._reveal_all or posted.id in self._reveal",
-        "            return self._reveal_all or posted.id in self._reveal or is_author(self.reader, posted)",
+        "tier 1",
+        "views.lens",
+        "Lens._opens",
+        "return self._reveal is None or node.id in self._reveal",
+        "return self._reveal is None or node.id in self._reveal or self.is_author(node)",
     ),
     Mutant(
         "what is held opens to everybody",
-        1,
-        "views/lens.py",
-        "            return self.moderates or is_author(self.reader, posted)",
-        "            return True",
+        "tier 1",
+        "views.lens",
+        "Lens._opens",
+        "return self.moderates or self.is_author(node)",
+        "return True",
     ),
-    Mutant("what is removed opens to nobody", 1, "views/lens.py", 'return flag == "removed" and self.moderates', "return False"),
+    Mutant(
+        "what is removed opens to nobody",
+        "tier 1",
+        "views.lens",
+        "Lens._opens",
+        'return flag == "removed" and self.moderates',
+        "return False",
+    ),
     Mutant(
         "a spoiler's body is only marked",
-        1,
-        "views/lens.py",
-        "        body = None if concealed else text.body",
-        "        body = None if tombstone else text.body",
+        "tier 1",
+        "views.lens",
+        "Lens.comment",
+        "None if concealed else said.body",
+        "None if tombstone else said.body",
+    ),
+    Mutant(
+        "a spoiler's mentions are told",
+        "tier 1",
+        "views.lens",
+        "Lens.comment",
+        "() if concealed else said.mentions",
+        "said.mentions",
     ),
     Mutant(
         "a tombstone keeps its meta",
-        1,
-        "views/lens.py",
-        "            meta={} if tombstone else",
-        "            meta={} if False else",
+        "tier 1",
+        "views.lens",
+        "Lens.comment",
+        "NO_META if tombstone or not said.meta",
+        "NO_META if not said.meta",
     ),
     Mutant(
         "a tombstone keeps its reactions",
-        1,
-        "views/lens.py",
-        "            reactions={} if tombstone else",
-        "            reactions={} if False else",
+        "tier 1",
+        "views.lens",
+        "Lens.comment",
+        "NO_COUNTS if tombstone or not votes",
+        "NO_COUNTS if not votes",
     ),
     Mutant(
-        "an erased comment keeps its author's name",
-        1,
-        "views/lens.py",
-        "author=shown_actor(said.actor, erased)",
-        "author=said.actor",
+        "an erased comment keeps its author's name", "tier 1", "views.lens", "Lens.comment", "shown_actor(actor, erased)", "actor"
     ),
     Mutant(
         "a page repeats where the last one ended",
-        1,
-        "model/outline.py",
-        "start = 0 if after is None else bisect_right(keys, after)",
-        "start = 0 if after is None else max(bisect_right(keys, after) - 1, 0)",
+        "tier 1",
+        "views.memory",
+        "MemorySource.walk",
+        "bisect_right(keys, walk.after)",
+        "max(bisect_right(keys, walk.after) - 1, 0)",
     ),
     Mutant(
-        "replies begin one late",
-        1,
-        "model/outline.py",
-        "        start = bisect_right(self.children, after)",
-        "        start = bisect_right(self.children, after) + bool(after)",
+        "an author sees the place of what was removed",
+        "tier 2",
+        "views.pages",
+        "_opened",
+        'flags_in(node.flags)[0] == "held"',
+        "True",
+    ),
+    Mutant(
+        "a page ends where its replies are full",
+        "tier 1",
+        "views.pages",
+        "_views",
+        "left = node.kids - count",
+        "left = min(node.kids - count, 0)",
     ),
     Mutant(
         "the history shows what a view conceals",
-        2,
-        "views/history.py",
-        "    if lens.concealment(node.standing, posted) is not None:\n        return False",
-        "    if False:\n        return False",
+        "tier 2",
+        "views.history",
+        "_may_read_text",
+        "if lens.concealment(node) is not None:",
+        "if False:",
     ),
-    Mutant("a past shows its own texts", 1, "model/state.py", "        thread._today = self.today", "        pass"),
-    # --- states and bytes ---
+    Mutant("a past shows its own texts", "tier 1", "model.state", "State.past", "thread._today = self.today", "pass"),
+    Mutant("the digest covers texts", "tier 2", "model.state", "State.digest", "encode(redact(event))", "encode(event)"),
+)
+
+#: What is decided.
+DECISIONS = (
     Mutant(
-        "the digest covers texts",
-        2,
-        "model/state.py",
-        "encode(redact(event)) for event in self.standing_facts()",
-        "encode(event) for event in self.standing_facts()",
+        "a locked thread is open",
+        DECIDE,
+        "decide.rules",
+        "Ruling._check_open",
+        "if self.thread.is_locked(self.rules):",
+        "if False:",
     ),
     Mutant(
-        "a snapshot is a prefix: it drops cancels",
-        1,
-        "snapshots.py",
-        "for fact in thread.standing_facts()}",
-        'for fact in thread.standing_facts() if not hasattr(fact, "cancels")}',
+        "anybody may edit",
+        DECIDE,
+        "decide.rules",
+        "Ruling._edit",
+        "if not self._moderates() and not is_author(self.by, posted):",
+        "if False:",
     ),
     Mutant(
-        "a snapshot drops orphans' facts",
-        1,
-        "snapshots.py",
-        "for fact in thread.standing_facts()}",
-        'for fact in thread.standing_facts() if "posted" in thread.cells(fact.target)}',
+        "an edit need not have seen a moderator's",
+        DECIDE,
+        "decide.rules",
+        "Ruling._edit",
+        "if not self._moderates() and seen < by_moderators:",
+        "if False:",
     ),
-    # --- logs ---
     Mutant(
-        "a log takes two facts under one id",
-        3,
-        "log/batch.py",
-        "        raise ConflictingEvent(event.id)\n\n\ndef check_expected",
-        "        return\n\n\ndef check_expected",
+        "one more than too many is allowed",
+        DECIDE,
+        "decide.rules",
+        "Ruling._check_flood",
+        "islice(self._own_posts(), limit - 1, limit)",
+        "islice(self._own_posts(), limit, limit + 1)",
     ),
-    Mutant("a log does not care what is expected", 3, "log/batch.py", "    if revision != wanted:", "    if False:"),
+    Mutant("what was deleted counts as said before", DECIDE, "decide.rules", "Ruling._check_duplicate", "if not gone and", "if"),
+    Mutant(
+        "a second reaction is a second fact",
+        DECIDE,
+        "decide.rules",
+        "Ruling._react",
+        "if counts == isinstance(command, c.React):",
+        "if False:",
+    ),
+    Mutant(
+        "a restore needs no opening of the text",
+        DECIDE,
+        "decide.rules",
+        "Ruling._opening",
+        'id not in up and reach.get(id, "") > id',
+        "id not in up",
+    ),
+    Mutant(
+        "a request is repeated with other words",
+        DECIDE,
+        "decide.decide",
+        "_repeated",
+        "if not is_same_request(command, known):",
+        "if False:",
+    ),
+    Mutant("an id may be older than what it answers", DECIDE, "decide.decide", "_check_given", "if id <= floor:", "if False:"),
+    Mutant(
+        "new ids stand below those that are there",
+        DECIDE,
+        "decide.decide",
+        "_give_ids",
+        "mint(max(floor, thread.latest))",
+        "mint(floor)",
+    ),
+)
+
+#: What logs keep.
+LOGS = (
+    Mutant(
+        "a log takes two facts under one id", "tier 3", "log.batch", "check_same", "raise ConflictingEvent(event.id)", "return"
+    ),
+    Mutant(
+        "a log does not care what is expected", "tier 3", "log.batch", "check_expected", "if revision != wanted:", "if False:"
+    ),
     Mutant(
         "a retry must expect the right revision",
-        3,
-        "log/sqlite.py",
-        "        if new:\n            check_expected(",
-        "        if True:\n            check_expected(",
+        "tier 3",
+        "log._appending",
+        "append",
+        "if new:\n        check_expected(",
+        "if True:\n        check_expected(",
     ),
     Mutant(
-        "a redacted twin is a conflict", 3, "log/batch.py", " and not same_fact(decode(stored, position=position), event)", ""
+        "a redacted twin is a conflict",
+        "tier 3",
+        "log.batch",
+        "check_same",
+        " and not same_fact(decode(stored, position=position), event)",
+        "",
     ),
-    Mutant(
-        "an erasure is not remembered",
-        3,
-        "log/sqlite.py",
-        "        if new and (standing.erased or erasures):",
-        "        if new and erasures:",
-    ),
-    Mutant(
-        "what is there already is not erased",
-        3,
-        "log/memory.py",
-        "                self._records[position - 1] = replace(record, data=encode(redact(event)))",
-        "                pass",
-    ),
-    Mutant("an older snapshot replaces a newer one", 3, "log/memory.py", "former.revision > snapshot.revision", "False"),
-    Mutant(
-        "a snapshot of another fold is served",
-        3,
-        "log/sqlite.py",
-        "return snapshot if snapshot and snapshot.fingerprint == fingerprint else None",
-        "return snapshot",
-    ),
-    Mutant(
-        "an erased text comes back in a snapshot",
-        3,
-        "log/_sqlite_derived.py",
-        "return not newer and snapshot.revision >= _shown(writer, thread)",
-        "return not newer",
-    ),
+    Mutant("an erasure is not remembered", "tier 3", "log._appending", "append", "if stream.erased or erasures:", "if erasures:"),
+    Mutant("what is there already is not erased", "tier 3", "log._appending", "erased", "yield rewritten", "pass"),
     Mutant(
         "reading begins one late",
-        3,
-        "log/memory.py",
-        "        start = check_place(after)\n",
-        "        start = check_place(after) + bool(after)\n",
+        "tier 3",
+        "testing.memory_log",
+        "MemoryLog.read",
+        "start = check_place(after)",
+        "start = check_place(after) + bool(after)",
     ),
     Mutant(
         "a batch that fails is half there",
-        3,
-        "log/sqlite.py",
-        "            is_lone = len(events) == 1",
-        "            first, *_ = facts.values()\n            if not _known(writer, {first.id: first}):\n                _insert(writer, [first], {thread: self._standing(writer, thread)}, {thread: None})\n        with self._database.writing() as writer:\n            is_lone = len(events) == 1",
+        "tier 3",
+        "log._appending",
+        "append",
+        "positions = yield from checked_known(facts)",
+        "positions = {}\n    for id, event in facts.items():\n        found = yield from checked_known({id: event})\n        if not found:\n            yield from append(thread, [event], expected, ()) if len(facts) > 1 else ()\n        positions |= found",
     ),
 )
 
-
-class DenseMutant(NamedTuple):
-    """What is wrong with the form that a store holds threads in, where, and how, and which tests must see it."""
-
-    says: str
-    seen_by: str
-    path: str
-    old: str
-    new: str
-
-
-#: The tests of one room, and those that hold the two forms against each other.
-DENSE_MUTANTS = (
-    # --- heads ---
-    DenseMutant(
-        "the checks of heads are ignored",
-        "unit/test_heads.py",
-        "heads.py",
-        "len(heads) % SIZE == 0 and crc32(heads, _RESIDUE) == _RESIDUE",
-        "len(heads) % SIZE == 0",
+#: How rows follow from events, and pages from rows.
+ROWS = (
+    # --- the projection ---
+    Mutant(
+        "a vote that is taken back is given",
+        READ_MODEL,
+        "readmodel.projection",
+        "_appended",
+        "given = int(isinstance(event, ReactionGiven))",
+        "given = 1",
     ),
-    DenseMutant(
-        "a comment that raises a flag passes for a plain one",
-        "unit/test_heads.py",
-        "heads.py",
-        "(OTHER if event.spoiler or event.held else POST)",
-        "POST",
+    Mutant(
+        "what has to be judged is not noted",
+        READ_MODEL,
+        "readmodel.projection",
+        "_appended",
+        "yield Sql(_ADD_FACT,",
+        "Sql(_ADD_FACT,",
     ),
-    # --- runs ---
-    DenseMutant(
-        "what has changed its key stands twice",
-        "unit/test_runs.py",
-        "runs.py",
-        "                self._take(key)",
-        "                pass",
+    Mutant(
+        "who wrote a comment is not noted",
+        READ_MODEL,
+        "readmodel.projection",
+        "_appended",
+        "yield Sql(_ADD_AUTHOR,",
+        "Sql(_ADD_AUTHOR,",
     ),
-    DenseMutant(
-        "a full run is not cut",
-        "unit/test_runs.py",
-        "runs.py",
-        "        run.insert(place, rank)\n        if len(run) > _FULL:",
-        "        run.insert(place, rank)\n        if False:",
+    Mutant("nobody looks for what waits longest", READ_MODEL, "readmodel.projection", "projected", "if waits:", "if False:"),
+    Mutant(
+        "the row keeps the activity of what is hidden",
+        READ_MODEL,
+        "readmodel.projection",
+        "projected",
+        "node.active = _id_of(latest)",
+        "pass",
     ),
-    DenseMutant(
-        "a full run of ranks is not cut",
-        "unit/test_runs.py",
-        "runs.py",
-        "        self._heads[number] = run[0]\n        if len(run) > _FULL:",
-        "        self._heads[number] = run[0]\n        if False:",
-    ),
-    # --- columns ---
-    DenseMutant(
-        "a vote that comes later is not counted",
-        "unit/test_columns.py",
-        "columns.py",
-        "        self._vote(rank, code, 1)",
-        "        pass",
-    ),
-    DenseMutant(
-        "the first word of an actor stays the last",
-        "unit/test_columns.py",
-        "columns.py",
-        "winner = standing if id_of(places[place]) < id_of(places[standing]) else place",
-        "winner = place if id_of(places[place]) < id_of(places[standing]) else standing",
-    ),
-    DenseMutant(
-        "a moderator's edit of their own comment is an author's",
-        "unit/test_columns.py",
-        "columns.py",
-        " or role_of(rows.role(place)) in self.rules.moderators:",
-        ":",
-    ),
-    DenseMutant(
-        "ids that begin alike stand in any order",
-        "unit/test_columns.py",
-        "columns.py",
-        "        order = sorted(range(len(self.ids)), key=self.ids.__getitem__)",
-        "        order = sorted(range(len(self.ids)), key=lambda place: self.ids[place][:8])",
-    ),
-    # --- the outline ---
-    DenseMutant(
-        "a kept node stays in the lists of the columns, too",
-        "unit/test_dense_orders.py",
-        "dense_outline.py",
-        "        if columns.parent[rank] == TOP:\n            self.orders.leave(rank)\n",
-        "",
-    ),
-    DenseMutant(
-        "the orders of the top level do not hear of votes on plain comments",
-        "unit/test_dense.py",
-        "dense_outline.py",
-        "            self.orders.move(rank, votes)",
-        "            pass",
-    ),
-    DenseMutant(
-        "orders of all comments do not hear of votes on plain ones",
-        "unit/test_dense.py",
-        "dense_outline.py",
-        "        self._touch(rank)\n        self.views.pop(rank, None)\n",
-        "        self.views.pop(rank, None)\n",
-    ),
-    DenseMutant(
-        "a comment is shown as it was before somebody voted",
-        "unit/test_dense.py",
-        "dense_outline.py",
-        "        self._touch(rank)\n        self.views.pop(rank, None)\n",
-        "        self._touch(rank)\n",
-    ),
-    DenseMutant(
-        "a reply that comes later hangs under another parent",
-        "unit/test_dense.py",
-        "dense_outline.py",
-        "columns.add_kid(above, rank)",
-        "columns.add_kid(max(above - 1, 0), rank)",
-    ),
-    DenseMutant(
-        "placeholders are counted",
-        "unit/test_dense.py",
-        "dense_outline.py",
-        '        self._places["total"] = len(columns) - missing',
-        '        self._places["total"] = len(columns)',
-    ),
-    DenseMutant(
-        "nobody notes that more than plain replies come and go",
-        "laws/test_dense.py",
-        "dense_outline.py",
-        "        top = self._set_apart(node)\n        found = self._irregular[top.id]\n",
-        "        top, found = node, None\n",
-    ),
-    DenseMutant(
-        "an erased name is still told",
-        "unit/test_dense.py",
-        "dense_outline.py",
-        "            self._silent.add(rank)",
-        "            pass",
-    ),
-    # --- the orders ---
-    DenseMutant(
-        "what is hot is remembered when something has changed",
-        "unit/test_dense_orders.py",
-        "dense_orders.py",
-        "        self._flow = None\n        self._take(rank, former)",
-        "        self._take(rank, former)",
-    ),
-    DenseMutant(
-        "a shelf stays when nothing is on it",
-        "unit/test_dense_orders.py",
-        "dense_orders.py",
-        "            del self._shelves[votes]\n            self._ways.clear()",
-        "            pass",
-    ),
-    DenseMutant(
-        "a last word stays where a later one was said",
-        "unit/test_dense_orders.py",
-        "dense_orders.py",
-        "            self._found.drop(self.last[root])",
-        "            pass",
-    ),
-    DenseMutant(
-        "somebody else's name is read in place of one that is meant",
-        "unit/test_dense_orders.py",
-        "dense_outline.py",
-        "unread.pop(hash_of(name), ())",
-        "unread.pop(hash_of(name[:-1]), ())",
-    ),
-    # --- the thread ---
-    DenseMutant("a late comment is added at the end", "unit/test_dense.py", "dense.py", " or id <= self._last_post or", " or"),
-    DenseMutant(
-        "a comment that an erasure takes beforehand is plain",
-        "unit/test_dense.py",
-        "dense.py",
-        'if actor is not None and id < outline.horizons.get(actor.id, ""):',
+    Mutant(
+        "a person's words stay when they are erased",
+        READ_MODEL,
+        "readmodel.projection",
+        "_folded",
+        "if forgotten and not missing:",
         "if False:",
     ),
-    DenseMutant(
-        "what the log has by now is not numbered",
-        "unit/test_dense.py",
-        "dense.py",
-        "            self._renumber(event, number, revision)",
-        "            pass",
+    Mutant(
+        "counts of the thread are not taken over",
+        READ_MODEL,
+        "readmodel.projection",
+        "projected",
+        "row.take(part.outline.tally)",
+        "pass",
     ),
-    DenseMutant(
-        "numbering a reaction brings it back",
-        "unit/test_dense.py",
-        "dense.py",
-        "last is not None and last[1] == number:",
-        "last is not None:",
+    Mutant(
+        "a live child at the top is not counted", READ_MODEL, "model.outline", "Outline._gain", "self.tally.live += 1", "pass"
     ),
-    DenseMutant(
-        "what is ahead of the log is lost with what is damaged",
-        "unit/test_dense.py",
-        "dense.py",
-        "            self._unlogged = unlogged  # it is begun once more",
-        "            pass",
+    Mutant(
+        "a comment about which there were facts is simple",
+        READ_MODEL,
+        "readmodel.part",
+        "Part._stays_simple",
+        " and (node is None or not node.flags & _COMPLEX)",
+        "",
     ),
-    DenseMutant(
-        "a thread goes back behind its lost end",
-        "unit/test_dense.py",
-        "dense.py",
-        "        self.miss(former)  # what was left out may have been the last",
-        "        pass",
+    Mutant(
+        "what an actor did before is forgotten",
+        READ_MODEL,
+        "readmodel.part",
+        "Part._apply_reaction",
+        "if before is not None:",
+        "if False:",
     ),
-    DenseMutant(
-        "a past does not survive damage",
-        "unit/test_dense.py",
-        "views/thread.py",
-        "return ask() if self._today is None else self._today.despite_damage(ask)",
-        "return ask()",
+    # --- mentions at the write ---
+    Mutant(
+        "a name that comes late addresses nobody",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions._note_names",
+        "if posted.id < latest:",
+        "if False:",
     ),
-    DenseMutant(
-        "what is beyond the thread's end is found",
-        "unit/test_streams.py",
-        "streams.py",
-        " or record.thread != self._key or record.revision > revision:",
-        " or record.thread != self._key:",
+    Mutant(
+        "who comes above a text later on is not heard",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions._note_names",
+        "above.append(posted.id)",
+        "pass",
+    ),
+    Mutant(
+        "a name that was erased together with the text is looked for",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions._last_use",
+        "max((id for id in ids if id < below), default=None)",
+        "max(id for id in ids if id < below)",
+    ),
+    Mutant(
+        "whoever spoke last later on is meant",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions._resolved",
+        "spoken = last if last < below else (yield from self._last_use(name, key, below))",
+        "spoken = last",
+    ),
+    Mutant(
+        "an erased name addresses somebody",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions._note_names",
+        "yield from self._unname(node)",
+        "pass",
+    ),
+    Mutant(
+        "an erased text still addresses somebody",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions._new_texts",
+        "if node.flags & _ERASED:\n                node.mentions = None\n                continue",
+        "if node.flags & _ERASED:\n                continue",
+    ),
+    Mutant("edited texts are not looked at again", READ_MODEL, "readmodel.projection", "_CALLING", " OR text > 0", ""),
+    Mutant(
+        "names of the same batch are unknown",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions.resolve",
+        "if actor.name in used and not",
+        "if False and not",
+    ),
+    Mutant(
+        "the nearest above is not the one who is meant",
+        READ_MODEL,
+        "readmodel.projection",
+        "_Mentions._authors_above",
+        "authors += [] if above.flags & MISSING else [above.author]",
+        "authors += [0]",
+    ),
+    # --- the walks ---
+    Mutant(
+        "what is in front is counted as left, oldest first",
+        READ_MODEL,
+        "readmodel.walks",
+        "_walk",
+        "AND c.id <= ?2",
+        "AND c.id < ?2",
+    ),
+    Mutant(
+        "a page repeats where the last one ended, newest first",
+        READ_MODEL,
+        "readmodel.walks",
+        "_NEWEST_TOP",
+        "c.id < ?2",
+        "c.id <= ?2",
+    ),
+    Mutant(
+        "a page repeats where the last one ended, active first",
+        READ_MODEL,
+        "readmodel.walks",
+        "_LATEST",
+        "c.active < ?3",
+        "c.active <= ?3",
+    ),
+    Mutant("controversial is oldest", READ_MODEL, "readmodel.walks", "_walk", "and not row.downs:", "and True:"),
+    Mutant(
+        "fewer votes come first", READ_MODEL, "readmodel.walks", "_by_rank", "(same + below)[:limit]", "(below + same)[:limit]"
+    ),
+    Mutant(
+        "the groups in front are not counted",
+        READ_MODEL,
+        "readmodel.walks",
+        "_by_votes",
+        "front += sum(count for [(count,)] in counts)",
+        "pass",
+    ),
+    Mutant(
+        "groups of one value follow one another",
+        READ_MODEL,
+        "readmodel.walks",
+        "_by_votes",
+        "rows += sorted((each for several in answers for each in several), key=lambda each: each[0])[: limit - len(rows)]",
+        "rows += [each for several in answers for each in several][: limit - len(rows)]",
+    ),
+    Mutant("a group is skipped", READ_MODEL, "readmodel.walks", "_RANKS", "rank < ranks.rank)", "rank < ranks.rank - 1)"),
+    Mutant("a group ends behind its two newest", READ_MODEL, "readmodel.walks", "_hot", "if more.get(rank) == []:", "if False:"),
+    Mutant(
+        "those as hot are on the next page again",
+        READ_MODEL,
+        "readmodel.walks",
+        "_hot_start",
+        "return min(hotter, max(id, as_hot))",
+        "return hotter",
+    ),
+    Mutant(
+        "pinned comments stand at their places, too",
+        READ_MODEL,
+        "readmodel.walks",
+        "_with_pins",
+        "if each[0] not in ids",
+        "if True",
+    ),
+    Mutant("pinned comments are counted twice", READ_MODEL, "readmodel.walks", "_with_pins", " - again)", ")"),
+    Mutant(
+        "what is hidden is in the list",
+        READ_MODEL,
+        "readmodel.walks",
+        "_EVERY",
+        "{HIDES | FLAGS['correction']}",
+        "{FLAGS['correction']}",
+    ),
+    # --- the source ---
+    Mutant(
+        "replies in front are counted as left",
+        READ_MODEL,
+        "readmodel.source",
+        "TableSource.children_behind",
+        "node_in(own).kids - front[0][0]",
+        "node_in(own).kids",
+    ),
+    Mutant("a reply page repeats where the last one ended", READ_MODEL, "readmodel.source", "_BEHIND", "c.id > ?", "c.id >= ?"),
+    Mutant(
+        "everybody's held comments are mine",
+        READ_MODEL,
+        "readmodel.source",
+        "TableSource.withheld",
+        '(" AND withheld = ?2", (author,))',
+        '(" AND withheld = withheld AND ?2", (author,))',
+    ),
+    Mutant(
+        "the queue begins with what waits shortest",
+        READ_MODEL,
+        "readmodel.source",
+        "TableSource.waiting",
+        "ORDER BY since, id",
+        "ORDER BY since DESC, id",
+    ),
+    Mutant("a reader reacted to nothing", READ_MODEL, "readmodel.source", "TableSource.reacted", "if rows:", "if False:"),
+    Mutant(
+        "nothing was said while the thread was locked",
+        READ_MODEL,
+        "readmodel.source",
+        "TableSource.locks",
+        "if self.row is None or not self.row.late:",
+        "if True:",
+    ),
+    Mutant("corrections stand in no order", READ_MODEL, "readmodel.source", "_CORRECTIONS", "ORDER BY id", "ORDER BY id DESC"),
+    # --- made anew ---
+    Mutant(
+        "what is made anew keeps an erased person's words",
+        READ_MODEL,
+        "readmodel.rebuild",
+        "Builder.finish",
+        "if self._forgotten:",
+        "if False:",
+    ),
+    Mutant(
+        "what is made anew waits for nothing",
+        READ_MODEL,
+        "readmodel.rebuild",
+        "Builder.thread",
+        "default=None)",
+        "default=None) and None",
+    ),
+    Mutant(
+        "former rows stay beside those made anew",
+        READ_MODEL,
+        "readmodel.rebuild",
+        "built",
+        "yield from cleared(row.model)",
+        "yield []",
+    ),
+    Mutant(
+        "what was made in portions is not shown",
+        READ_MODEL,
+        "readmodel.rebuild",
+        "Builder.thread",
+        "row.model, row.projected",
+        "row.model, row.projected = row.model, self.revision\n        _, row.projected",
     ),
 )
 
+#: How writers share commits.
+SHARING = (
+    Mutant(
+        "each writer commits alone",
+        COMMITS,
+        "store.writer",
+        "Writer._lead",
+        "for job in list(self._waiting) if",
+        "for job in list(self._waiting)[:1] if",
+    ),
+    Mutant("what was refused stays", COMMITS, "store.writer", "Writer._run", 'connection.execute("ROLLBACK TO command")', "pass"),
+    Mutant("who was refused is not told", COMMITS, "store.writer", "Writer._run", "job.error = error", "pass"),
+    Mutant(
+        "a failure of the database is told to nobody",
+        COMMITS,
+        "store.writer",
+        "Writer._commit",
+        "job.error = job.error or error",
+        "pass",
+    ),
+    Mutant(
+        "a failure of the database concerns one alone",
+        COMMITS,
+        "store.writer",
+        "Writer._run",
+        "except sqlite3.Error:  # the database's, of all of them\n            raise",
+        "except ZeroDivisionError:\n            raise",
+    ),
+    Mutant("what was interrupted is done by the next", COMMITS, "store.writer", "Writer.write", "job.withdrawn = True", "pass"),
+)
 
-def prove(package: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(package.parent), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+#: How finished pages are remembered.
+CACHE = (
+    Mutant("a page outlives its thread's revision", PAGES, "store.pages", "FinishedPages.find", " or kept[0] != revision", ""),
+    Mutant(
+        "all readers share a page", PAGES, "store.thread", "_Readable.view", '("view", self.key, request)', '("view", self.key)'
+    ),
+    Mutant(
+        "no page is remembered",
+        PAGES,
+        "store.store",
+        "ThreadStore._asked",
+        "self._pages.keep(question, source.revision, known)",
+        "pass",
+    ),
+    Mutant(
+        "a page that was asked for goes first",
+        PAGES,
+        "store.pages",
+        "FinishedPages.find",
+        "self._pages.move_to_end(question)",
+        "pass",
+    ),
+    Mutant("pages are not bounded", PAGES, "store.pages", "FinishedPages.keep", "len(self._pages) > MOST_PAGES or ", ""),
+    Mutant("comments are not bounded", PAGES, "store.pages", "FinishedPages.keep", " or self._comments > MOST_COMMENTS", ""),
+    Mutant("a page kept anew counts twice", PAGES, "store.pages", "FinishedPages.keep", "size - former", "size"),
+    Mutant("forgotten pages take room", PAGES, "store.pages", "FinishedPages.clear", "self._comments = 0", "pass"),
+)
+
+TABLES = {"fold": FOLD, "decisions": DECISIONS, "logs": LOGS, "rows": ROWS, "sharing": SHARING, "cache": CACHE}
+
+
+# --- making them --------------------------------------------------------------------------------------------------------------
+
+
+def _named(body: Sequence[ast.stmt], name: str) -> Iterator[ast.stmt]:
+    """Yield the functions, classes and assignments of one name."""
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.ClassDef() if node.name == name:
+                yield node
+            case ast.Assign(targets=[ast.Name(id=found)]) | ast.AnnAssign(target=ast.Name(id=found)) if found == name:
+                yield node
+
+
+def span(source: str, where: str) -> tuple[int, int]:
+    """Return where a function, a method (``Class.method``) or a constant of a module begins and ends, in characters."""
+    body: Sequence[ast.stmt] = ast.parse(source).body
+    for name in where.split("."):
+        found = list(_named(body, name))
+        assert len(found) == 1, f"{where} is {len(found)} times in the module: name what it is called now"
+        node = found[0]
+        body = node.body if isinstance(node, ast.ClassDef) else []
+    lines = source.splitlines(keepends=True)
+    return sum(map(len, lines[: node.lineno - 1])), sum(map(len, lines[: node.end_lineno]))
+
+
+def mutated(source: str, mutant: Mutant) -> str:
+    """Return the source of a module with the one change in it."""
+    start, end = span(source, mutant.where)
+    part = source[start:end]
+    assert part.count(mutant.old) == 1, f"{mutant.module}.{mutant.where} has changed: name the text that says it now"
+    return source[:start] + part.replace(mutant.old, mutant.new) + source[end:]
+
+
+def _path(mutant: Mutant, package: Path) -> Path:
+    return package.joinpath(*mutant.module.split(".")).with_suffix(".py")
+
+
+# --- trying them --------------------------------------------------------------------------------------------------------------
+
+
+def attempt(package: Path, folder: Path, seen_by: str) -> subprocess.CompletedProcess[str]:
+    """Run what has to notice a mutant against a copy of the package; code 1 says that it did."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment |= {"PYTHONPATH": str(package.parent), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    if seen_by.startswith("tier "):
+        arguments, where = ["-m", "threadstore.testing.prove"], folder
+    elif Path(seen_by).name.startswith("test_"):
+        arguments, where = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(TESTS / seen_by)], TESTS.parent
+    else:
+        arguments, where = [str(TESTS / seen_by)], folder
     return subprocess.run(
-        [sys.executable, "-m", "threadstore.testing.prove"],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        [sys.executable, *arguments], env=environment, cwd=where, capture_output=True, text=True, timeout=300, check=False
     )
 
 
 @pytest.fixture
-def copied(tmp_path):
+def copied(tmp_path: Path) -> Path:
+    """Return a copy of the package, to be changed."""
     package = tmp_path / "mutated" / "threadstore"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     return package
 
 
-def test_the_unchanged_package_is_proved_right(copied, tmp_path):
-    """What catches the mutants finds nothing where nothing is wrong."""
-    proof = prove(copied, tmp_path)
-    assert (proof.returncode, proof.stdout) == (0, "tier 1: holds\ntier 2: holds\ntier 3: holds\n"), proof.stdout + proof.stderr
+def _short_and_long() -> Iterator[object]:
+    for name, table in TABLES.items():
+        for number, mutant in enumerate(table):
+            yield pytest.param(mutant, id=f"{name}: {mutant.says}", marks=[pytest.mark.long] if number else [])
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.says)
-def test_the_mutant_is_caught(mutant, copied, tmp_path):
-    """Each seeded fault is found, and by the tier that is there for it."""
-    path = copied / mutant.path
-    source = path.read_text(encoding="utf-8")
-    assert source.count(mutant.old) == 1, f"{mutant.path} has changed: name the line that says it now"
-    path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
-    proof = prove(copied, tmp_path)
-    assert proof.returncode == 1, f"nothing is found wrong though {mutant.says}"
-    findings = [line for line in proof.stdout.splitlines() if line.startswith("tier ") and not line.endswith(": holds")]
-    assert findings, proof.stdout + proof.stderr
-    assert findings[0].startswith(f"tier {mutant.tier}: "), proof.stdout
+@pytest.mark.parametrize("mutant", list(_short_and_long()))
+def test_the_mutant_is_caught(mutant: Mutant, copied: Path, tmp_path: Path):
+    """Each seeded fault is found by what is there for it, and not because nothing runs any longer."""
+    path = _path(mutant, copied)
+    path.write_text(mutated(path.read_text(encoding="utf-8"), mutant), encoding="utf-8")
+    done = attempt(copied, tmp_path, mutant.seen_by)
+    assert done.returncode == 1, f"nothing is found wrong though {mutant.says}\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}"
+    if mutant.seen_by.startswith("tier "):
+        findings = [line for line in done.stdout.splitlines() if line.startswith("tier ") and not line.endswith(": holds")]
+        assert findings, done.stdout + done.stderr
+        assert findings[0].startswith(f"{mutant.seen_by}: "), done.stdout
+    elif Path(mutant.seen_by).name.startswith("test_"):
+        assert "1 failed" in done.stdout, done.stdout
+    else:
+        assert done.stdout.startswith("seed "), done.stdout + done.stderr
 
 
-def rerun(package: Path, folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
-    """Run some tests of this suite against the package that lies there."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    environment |= {"PYTHONPATH": str(package.parent), "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(TESTS / tests)],
-        env=environment,
-        cwd=TESTS.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "seen_by", sorted({mutant.seen_by for table in TABLES.values() for mutant in table} - {"tier 1", "tier 2"})
+)
+def test_nothing_is_found_where_nothing_is_wrong(seen_by: str, copied: Path, tmp_path: Path):
+    """What catches the mutants passes the package as it is; the program that has tiers runs all of them."""
+    done = attempt(copied, tmp_path, seen_by)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("tests", sorted({mutant.seen_by for mutant in DENSE_MUTANTS}))
-def test_the_unchanged_package_passes_again(tests, copied, tmp_path):
-    """What catches the mutants of the dense form finds nothing where nothing is wrong."""
-    run = rerun(copied, tmp_path, tests)
-    assert run.returncode == 0, run.stdout + run.stderr
+@pytest.mark.parametrize("mutant", [mutant for table in TABLES.values() for mutant in table], ids=lambda mutant: mutant.says)
+def test_each_mutant_is_a_change_to_the_source_as_it_is(mutant: Mutant):
+    """Where each of them is made is there, once, and what comes of it can still be compiled."""
+    source = _path(mutant, PACKAGE).read_text(encoding="utf-8")
+    changed = mutated(source, mutant)
+    assert changed != source
+    compile(changed, mutant.module, "exec")
 
 
-@pytest.mark.parametrize("mutant", DENSE_MUTANTS, ids=lambda mutant: mutant.says)
-def test_the_mutant_of_the_dense_form_is_caught(mutant, copied, tmp_path):
-    """Each of these faults is found by the tests that are there for it, and not because nothing runs any longer."""
-    path = copied / mutant.path
-    source = path.read_text(encoding="utf-8")
-    assert source.count(mutant.old) == 1, f"{mutant.path} has changed: name the line that says it now"
-    path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
-    run = rerun(copied, tmp_path, mutant.seen_by)
-    assert run.returncode == 1, f"nothing is found wrong though {mutant.says}\n{run.stdout}{run.stderr}"
-    assert "1 failed" in run.stdout, run.stdout
+def test_a_text_is_looked_for_where_it_is_said_to_be():
+    """A change is made in the method that is named, though others have the same text, and one that is not there is told."""
+    source = "A = 1\nclass C:\n    def f(self):\n        return 1\n    def g(self):\n        return 1\n"
+    assert mutated(source, Mutant("", "", "", "C.g", "return 1", "return 2")).count("return 1") == 1
+    assert mutated(source, Mutant("", "", "", "A", "1", "2")).startswith("A = 2\nclass")
+    with pytest.raises(AssertionError, match="0 times in the module"):
+        mutated(source, Mutant("", "", "", "C.h", "return 1", "return 2"))
+    with pytest.raises(AssertionError, match="has changed"):
+        mutated(source, Mutant("", "", "", "C.f", "return 3", "return 2"))

@@ -40,16 +40,8 @@ from threadstore.errors import Rejected
 from threadstore.log.protocol import Record
 from threadstore.model import commands as c
 from threadstore.model.codec import decode
-from threadstore.model.events import (
-    CommentErased,
-    CommentPosted,
-    CorrectionSuggested,
-    Erasure,
-    Event,
-    PersonErased,
-    is_redacted,
-    same_fact,
-)
+from threadstore.model.erasure import Erasure, is_redacted, same_fact
+from threadstore.model.events import CommentErased, CommentPosted, CorrectionSuggested, Event, PersonErased
 from threadstore.store.store import ThreadStore
 from threadstore.views.thread import fold
 
@@ -485,9 +477,7 @@ class Killer:
             self._live(job, ledger)
             yield
 
-    def _at_each_step(
-        self, jobs: list[Job], before: tuple[str, ...], *, older: bool = False
-    ) -> Iterator[tuple[Job, Ledger]]:
+    def _at_each_step(self, jobs: list[Job], before: tuple[str, ...], *, older: bool = False) -> Iterator[tuple[Job, Ledger]]:
         """
         Yield each of the *jobs* with a fault for each way to die at each of its steps, and what is known of its file.
 

@@ -23,8 +23,9 @@ import threadstore
 from threadstore import Actor, ThreadStore
 from threadstore.errors import ThreadStoreError
 from threadstore.model.commands import Post
-from threadstore.model.events import CommentPosted, TextQuote
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id
+from threadstore.model.values import TextQuote
 from threadstore.views.queue import queue_page
 
 ANN = Actor("u-ann", "Ann Lee")

@@ -34,17 +34,9 @@ from threadstore.log._schema import unfilled
 from threadstore.log.sqlite import DURABILITY, SqliteLog
 from threadstore.model import commands as c
 from threadstore.model.codec import encode
-from threadstore.model.events import (
-    Actor,
-    CommentDeleted,
-    CommentErased,
-    CommentPosted,
-    Event,
-    PersonErased,
-    ReactionGiven,
-    TextQuote,
-)
+from threadstore.model.events import CommentDeleted, CommentErased, CommentPosted, Event, PersonErased, ReactionGiven
 from threadstore.model.ids import NIL, HybridClock, make_id, time_of
+from threadstore.model.values import Actor, TextQuote
 from threadstore.store import rebuilding
 from threadstore.store.store import ThreadStore
 

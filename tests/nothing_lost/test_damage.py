@@ -21,48 +21,73 @@ import pytest
 
 import threadstore
 from threadstore import Actor, Event, Policy, ThreadStore, ThreadStoreError, fold
-from threadstore.model.events import Erasure
-from threadstore.model.ids import make_id
-from threadstore.testing.places import keep_front, keep_frozen
+from threadstore.errors import CorruptRecord
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentRemoved
+from threadstore.model.ids import from_bytes, make_id
 
 ANN, BOB, MOD = Actor("u-ann", "Ann Lee"), Actor("u-bob", "Bob Park"), Actor("u-mod", "Mo", "moderator")
-KEYS = ("2023/05/03/drones", "2023/05/04/ships", "2023/05/05/snapshots")
+KEYS = ("2023/05/03/drones", "2023/05/04/ships", "2023/05/05/owls")
 EPOCH = 1_700_000_000_000
 
 MUTANTS = {
     "a row is believed without its checksum": (
-        "test_each_column",
-        "log/sqlite.py",
-        "    mark = seed(thread.encode())\n    for position, revision, crc, data in rows:\n        if is_sound(",
-        "    mark = seed(thread.encode())\n    for position, revision, crc, data in rows:\n        if True or is_sound(",
+        "test_each_column_of_the_log",
+        "log/_appending.py",
+        "    if is_sound(mark, position, revision, data, crc):\n        return Record(",
+        "    if True or is_sound(mark, position, revision, data, crc):\n        return Record(",
     ),
     "verify does not look at checksums": (
-        "test_each_column",
+        "test_each_column_of_the_log",
         "log/_verify.py",
         "    if not is_sound(seed(key), position, revision, data, crc):",
         "    if False:",
     ),
-    "one damaged row costs the thread": (
-        "test_each_column",
-        "dense.py",
-        "                self._left_out |= error.revisions\n",
-        "                raise\n",
-    ),
     "nobody is told that something is missing": (
-        "test_each_column",
-        "views/pages.py",
-        "        unreadable=thread.unreadable,\n",
-        "        unreadable=0,\n",
+        "test_each_column_of_the_log",
+        "readmodel/rebuild.py",
+        "        row.unreadable, row.building = self.unreadable, 0",
+        "        row.unreadable, row.building = 0, 0",
     ),
-    "nobody misses the end of a thread": (
-        "test_each_column",
-        "store/store.py",
-        "            thread.miss(told)",
-        "            pass",
+    "a row that is shown is believed": (
+        "test_each_column_of_the_read_model",
+        "readmodel/source.py",
+        "        if not are_sound(rows):",
+        "        if False:",
+    ),
+    "a row that is listed is believed": (
+        "test_no_list_shows_what_is_withheld",
+        "readmodel/rows.py",
+        "    if crc32(_encode((id, parent, *said, active))) != crc:",
+        "    if False:",
+    ),
+    "nobody misses a reply that is counted": (
+        "test_a_comment_that_lost_its_place",
+        "readmodel/source.py",
+        "        if any(len(found.get(parent, ())) < min(kids.get(parent, 0), most) for parent in parents):",
+        "        if False:",
+    ),
+    "nobody misses a comment that is counted": (
+        "test_a_comment_that_lost_its_place",
+        "readmodel/source.py",
+        "        if len(found.rows) < min(walk.limit, found.behind):",
+        "        if False:",
+    ),
+    "verify does not look at the rows": (
+        "test_each_column_of_the_read_model",
+        "store/verify.py",
+        "    for why in found:\n",
+        "    for why in ():\n",
+    ),
+    "a damaged number clears another thread's rows": (
+        "test_a_thread_takes_no_rows_of_another",
+        "readmodel/rebuild.py",
+        "    model = own_model(row) or row.id\n",
+        "    model = row.model or row.id\n",
     ),
     "a damaged counter gives a revision again": (
         "test_a_counter_that_was_set_back",
-        "log/sqlite.py",
+        "log/_appending.py",
         "(SELECT max(e.revision) FROM events AS e WHERE e.thread = t.id)",
         "0",
     ),
@@ -71,12 +96,6 @@ MUTANTS = {
         "log/sqlite.py",
         "                    ranges += [(middle, upto), (after, middle)]\n",
         "                    pass\n",
-    ),
-    "a summary hides what is missing": (
-        "test_damage_is_not_kept",
-        "store/store.py",
-        "            if revision and not thread.unreadable:",
-        "            if revision:",
     ),
 }
 
@@ -101,17 +120,16 @@ class Sound(NamedTuple):
     shown: dict[str, Shown]
     without: dict[int, Shown]
     texts: dict[str, set[str | None]]
+    below: dict[str, set[str]]
 
 
 @pytest.fixture
 def sound(swift: Path) -> Sound:
-    """Return a store of three threads with all that the tables can hold; the last thread has a snapshot and a front."""
+    """Return a store of three threads with all that the tables can hold."""
     path, tick = swift / "sound.db", iter(range(1, 1_000))
     with threadstore.open(path, durability="off", now=lambda: EPOCH + next(tick)) as store:
         for key in KEYS:
             fill(store, key)
-        keep_frozen(store.log, KEYS[2])
-        keep_front(store.log, KEYS[2])
         store.log.redact(KEYS[0], [Erasure(person="u-gone", before=make_id(EPOCH, 0, 0))])
         assert list(store.verify()) == []
         events, keys = list(store.export()), [record.thread for record in store.log.read_all()]
@@ -125,7 +143,13 @@ def sound(swift: Path) -> Sound:
     texts: dict[str, set[str | None]] = {}
     for event in events:
         texts.setdefault(event.target, {None}).add(getattr(event, "body", None))
-    return Sound(path.read_bytes(), events, shown, without, texts)
+    below = {
+        comment.id: {each.id for each in shown_comments([comment])} for key in KEYS for comment in shown_comments(shown[key][0])
+    }
+    return Sound(path.read_bytes(), events, shown, without, texts, below)
+
+
+SECRET = "what was taken down"
 
 
 def fill(store: ThreadStore, key: str) -> None:
@@ -133,9 +157,12 @@ def fill(store: ThreadStore, key: str) -> None:
     first = article.post(f"the first word on {key}", by=ANN)
     reply = article.reply(first, "@Ann Lee, same here", by=BOB)
     article.react(first, "support", by=BOB)
-    article.edit(reply, "Ann Lee, not at all", by=BOB)
+    article.edit(reply, "@Ann Lee, not at all", by=BOB)
     gone = article.post("what must go", by=BOB)
     article.post("a spoiler", by=ANN, spoiler=True)
+    article.remove(article.post(SECRET, by=BOB), by=MOD, reason="rude")
+    article.pin(first, by=MOD)
+    article.describe(title="a title", by=Actor("system", "", "system"))
     article.remove(gone, by=MOD, reason="rude")
     article.erase(gone, by=MOD)
     article.post("the last word", by=BOB, meta={"site": "example.org"})
@@ -160,6 +187,18 @@ def check_nothing_is_misread(sound: Sound, comments: Any, what: object) -> None:
         assert comment.body in sound.texts.get(comment.id, {None}), what
 
 
+def check_nothing_is_given_away(store: ThreadStore, what: object) -> None:
+    """Nobody but moderators and its author is shown what was taken down, on no page and in no list."""
+    for reader in (None, "u-eve", ANN):
+        for key in KEYS:
+            article = store.thread(key)
+            for order in ("oldest", "top", "active"):
+                for comments in (article.view(limit=100, reader=reader, order=order), article.flat(reader=reader, order=order)):
+                    assert SECRET not in {comment.body for comment in shown_comments(comments.comments)}, (what, reader)
+        for items in (store.latest(limit=100, reader=reader), store.by_person(BOB.id, limit=100, reader=reader)):
+            assert SECRET not in {item.comment.body for item in items}, (what, reader)
+
+
 # --- every column -------------------------------------------------------------------------------------------------------------
 
 
@@ -173,79 +212,110 @@ def turned(value: int | bytes | str, index: int, mask: int) -> int | bytes | str
 
 
 class Byte(NamedTuple):
-    """One byte of one column of one row."""
+    """One byte of one column of one row, which its key names."""
 
     table: str
     column: str
-    rowid: int
+    key: tuple[Any, ...]
     value: Any
     index: int
 
 
-def every_byte(data: bytes, folder: Path) -> Iterator[Byte]:
-    """Yield each byte of each column of each row of each table."""
+#: The columns that name a row of each table.
+NAMED_BY = {
+    "events": ("position",),
+    "threads": ("id",),
+    "erasures": ("rowid",),
+    "comments": ("model", "parent", "dead", "id"),
+    "reactions": ("model", "comment", "actor", "kind"),
+    "facts": ("model", "target", "position"),
+    "authors": ("author", "model", "id"),
+    "names": ("model", "length", "name", "actor"),
+}
+LOG = ("events", "threads", "erasures")
+
+
+def every_byte(data: bytes, folder: Path) -> dict[tuple[str, str], list[Byte]]:
+    """Return each byte of each column of each row of each table, by column."""
     (folder / "look.db").write_bytes(data)
+    found: dict[tuple[str, str], list[Byte]] = {}
     with closing(sqlite3.connect(folder / "look.db")) as file:
-        # The rows of `acts` have no number; tests/logs/test_sqlite_acts.py damages them.
-        tables = file.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'acts' ORDER BY name").fetchall()
-        for (table,) in tables:
+        tables = {name for (name,) in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        assert tables == NAMED_BY.keys()
+        for table, names in NAMED_BY.items():
             for (column,) in file.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall():
-                for rowid, value in file.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall():
+                rows = file.execute(f"SELECT {column}, {', '.join(names)} FROM {table} WHERE {column} IS NOT NULL").fetchall()
+                for value, *key in rows:
                     size = 8 if isinstance(value, int) else len(value.encode() if isinstance(value, str) else value)
-                    yield from (Byte(table, column, rowid, value, index) for index in range(size))
+                    places = found.setdefault((table, column), [])
+                    places += (Byte(table, column, tuple(key), value, index) for index in range(size))
+    return found
+
+
+def damaged(sound: Sound, path: Path, byte: Byte, mask: int) -> bool:
+    """Write the file with a byte turned over; return whether the file itself does not refuse it."""
+    remove(path)
+    path.write_bytes(sound.data)
+    value = turned(byte.value, byte.index, mask)
+    cast = "CAST(? AS TEXT)" if isinstance(byte.value, str) else "?"
+    where = " AND ".join(f"{name} = ?" for name in NAMED_BY[byte.table])
+    with closing(sqlite3.connect(path)) as file:
+        try:
+            with file:
+                file.execute(f"UPDATE {byte.table} SET {byte.column} = {cast} WHERE {where}", (value, *byte.key))
+        except sqlite3.IntegrityError:
+            return False
+    return True
+
+
+def a_mask(random: Random) -> int:
+    return random.choice([1 << random.randrange(8), 0xFF, random.randrange(1, 256)])
 
 
 @pytest.mark.usefixtures("guard")
-def test_each_column(sound: Sound, swift: Path, scale):
-    """A byte of a row that is turned over costs no more than that row, and `verify` tells of it."""
+def test_each_column_of_the_log(sound: Sound, swift: Path, scale):
+    """A byte of a row of the log that is turned over costs no more than that row, and `verify` tells of it."""
     random, outcomes = Random("columns"), Counter[str]()
-    of: dict[tuple[str, str], list[Byte]] = {}
-    for byte in every_byte(sound.data, swift):
-        of.setdefault((byte.table, byte.column), []).append(byte)
-    assert {table for table, _ in of} >= {"events", "threads", "erasures", "snapshots", "fronts", "sqlite_sequence"}
-    for table in ("snapshots", "fronts"):
-        of[table, "margin"] = random.sample(of[table, "margin"], 40)
+    of = {column: places for column, places in every_byte(sound.data, swift).items() if is_of_log(*column)}
     if scale.is_long:
         chosen = [byte for places in of.values() for byte in places]
     else:  # some of each column, of the records, and of the last events' places, whose loss no later event tells of
         chosen = [byte for places in of.values() for byte in random.sample(places, min(len(places), 9))]
         chosen += random.sample(of["events", "data"], 60)
         ends = {event.thread: position for position, event in enumerate(sound.events, 1)}.values()
-        chosen += [byte for byte in of["events", "revision"] if byte.rowid in ends]
-    for done, (table, column, rowid, value, index) in enumerate(chosen, 1):
-        mask = random.choice([1 << random.randrange(8), 0xFF, random.randrange(1, 256)])
-        what = (table, column, rowid, value, index, mask)
-        (swift / "bad.db").write_bytes(sound.data)
-        with closing(sqlite3.connect(swift / "bad.db")) as file:
-            try:
-                cast = "CAST(? AS TEXT)" if isinstance(value, str) else "?"
-                with file:
-                    file.execute(f"UPDATE {table} SET {column} = {cast} WHERE rowid = ?", (turned(value, index, mask), rowid))
-            except sqlite3.IntegrityError:
-                outcomes["refused by the file"] += 1
-                continue
+        chosen += [byte for byte in of["events", "revision"] if byte.key[0] in ends]
+    for done, byte in enumerate(chosen, 1):
+        mask = a_mask(random)
+        what = (*byte, mask)
+        if not damaged(sound, swift / "bad.db", byte, mask):
+            outcomes["refused by the file"] += 1
+            continue
         with threadstore.open(swift / "bad.db", durability="off") as store:
             assert list(store.verify()) != [], what
-            check_column(sound, store, table, rowid, what)
-            if (table, column) != ("events", "position") or abs(turned(value, index, mask)) < 1 << 62:
+            check_log_column(sound, store, byte, what)
+            if (byte.table, byte.column) != ("events", "position") or abs(turned(byte.value, byte.index, mask)) < 1 << 62:
                 check_posting(store, what)
             outcomes["found"] += 1
-        remove(swift / "bad.db")
         scale.progress(done, len(chosen), "bytes of columns")
     assert outcomes["found"] > 100
     for name, count in outcomes.items():
         scale.figure(f"bytes of columns turned over: {name}", count)
 
 
-def check_column(sound: Sound, store: ThreadStore, table: str, rowid: int, what: object) -> None:
+def is_of_log(table: str, column: str) -> bool:
+    return table in ("events", "erasures") or (table == "threads" and column in {"id", "key", "revision", "latest", "earliest"})
+
+
+def check_log_column(sound: Sound, store: ThreadStore, byte: Byte, what: object) -> None:
     """Check what each thread shows, and what is asked of all threads together."""
+    table, place = byte.table, byte.key[0]
     for key in KEYS:
         view = store.thread(key).view(limit=100, reader=MOD, reveal="all")
         check_nothing_is_misread(sound, view.comments, what)
         shown = (view.comments, view.counts)
         if table == "events":
-            hit = 1 <= rowid <= len(sound.events) and sound.events[rowid - 1].thread == key
-            assert shown == sound.shown[key] or (hit and view.unreadable and shown == sound.without[rowid]), what
+            hit = 1 <= place <= len(sound.events) and sound.events[place - 1].thread == key
+            assert shown == sound.shown[key] or (hit and view.unreadable and shown == sound.without[place]), what
         elif table == "threads":
             assert shown == sound.shown[key] or not any(shown_comments(view.comments)), what
         else:
@@ -255,7 +325,108 @@ def check_column(sound: Sound, store: ThreadStore, table: str, rowid: int, what:
     latest = store.latest(limit=100, reader=MOD, reveal="all")
     assert len(latest) >= 6 or table == "threads", what
     check_nothing_is_misread(sound, [item.comment for item in latest], what)
+    is_removal = table == "events" and 1 <= place <= len(sound.events) and type(sound.events[place - 1]) is CommentRemoved
+    if not is_removal:  # one that is lost takes down nothing any more
+        check_nothing_is_given_away(store, what)
     assert len(store.queue()) == 0, what
+
+
+@pytest.mark.usefixtures("guard")
+def test_each_column_of_the_read_model(sound: Sound, swift: Path, scale):
+    """A byte of a row that shows comments is found, or changes nothing; all other comments are shown, and a rebuild mends it."""
+    random, outcomes = Random("rows"), Counter[str]()
+    of = {column: places for column, places in every_byte(sound.data, swift).items() if not is_of_log(*column)}
+    few = {column: places if scale.is_long else random.sample(places, min(len(places), 5)) for column, places in of.items()}
+    chosen = [byte for places in few.values() for byte in places]
+    for done, byte in enumerate(chosen, 1):
+        mask = a_mask(random)
+        what = (*byte, mask)
+        if not damaged(sound, swift / "bad.db", byte, mask):
+            outcomes["refused by the file"] += 1
+            continue
+        with threadstore.open(swift / "bad.db", durability="off") as store:
+            found = list(store.verify())
+            check_row(sound, store, byte, bool(found), what)
+            for key in KEYS:
+                store.rebuild_thread(key)
+            assert {key: look(store.thread(key)) for key in KEYS} == sound.shown, what
+            assert list(store.export()) == sound.events, what
+            check_posting(store, what)
+            outcomes["found" if found else "nothing is different"] += 1
+        scale.progress(done, len(chosen), "bytes of rows")
+    assert outcomes["found"] > 100
+    for name, count in outcomes.items():
+        scale.figure(f"bytes of rows turned over: {name}", count)
+
+
+def check_row(sound: Sound, store: ThreadStore, byte: Byte, is_found: bool, what: object) -> None:
+    """Check what each thread and each list shows where a row of the read model is damaged."""
+    check_nothing_is_given_away(store, what)
+    hit = sound.below.get(from_bytes(byte.key[3]), set()) if byte.table == "comments" else set()
+    for key in KEYS:
+        view = store.thread(key).view(limit=100, reader=MOD, reveal="all")
+        check_nothing_is_misread(sound, view.comments, what)
+        ids = {comment.id for comment in shown_comments(view.comments)}
+        assert ids >= {comment.id for comment in shown_comments(sound.shown[key][0])} - hit, what
+        assert is_found or (view.comments, view.counts) == sound.shown[key], what
+        assert (view.counts, view.unreadable) == (sound.shown[key][1], 0), what
+    assert store.counts(KEYS) == {key: sound.shown[key][1] for key in KEYS}, what
+    assert len(store.overview().threads) == 3 or byte.column == "bucket", what
+    check_nothing_is_misread(sound, [item.comment for item in store.latest(limit=100, reader=MOD, reveal="all")], what)
+    assert len(store.queue()) == 0 or is_found, what
+
+
+@pytest.mark.parametrize("damage", ["flags = 0", "flags = flags & ~4, crc = crc", "author = 7", "withheld = NULL, flags = 0"])
+def test_no_list_shows_what_is_withheld(sound: Sound, swift: Path, damage: str):
+    """Where a row no longer says that its comment was taken down, no list of many threads takes it at its word."""
+    (swift / "bad.db").write_bytes(sound.data)
+    with closing(sqlite3.connect(swift / "bad.db")) as file, file:
+        file.execute(f"UPDATE comments SET {damage}")
+    with threadstore.open(swift / "bad.db", durability="off") as store:
+        assert list(store.verify()) != []
+        for reader in (None, "u-eve", ANN):
+            for items in (store.by_person(BOB.id, limit=100, reader=reader), store.latest(limit=100, reader=reader)):
+                assert SECRET not in {item.comment.body for item in items}
+        check_nothing_is_given_away(store, damage)
+
+
+def test_a_thread_takes_no_rows_of_another(sound: Sound, swift: Path):
+    """Where a thread's row names the rows of another one, it is made anew among its own, and the other keeps what it has."""
+    (swift / "bad.db").write_bytes(sound.data)
+    with closing(sqlite3.connect(swift / "bad.db")) as file, file:
+        file.execute("UPDATE threads SET model = 2 WHERE id = 1")
+        before = file.execute("SELECT * FROM comments WHERE model = 2").fetchall()
+    with threadstore.open(swift / "bad.db", durability="off") as store:
+        assert look(store.thread(KEYS[0])) == sound.shown[KEYS[0]]
+        with store.log.database.reading() as reader:
+            assert reader.execute("SELECT * FROM comments WHERE model = 2").fetchall() == before
+        assert {key: look(store.thread(key)) for key in KEYS} == sound.shown
+        assert list(store.verify()) == []
+
+
+@pytest.mark.parametrize("where", ["parent = x'' AND dead = 0", "length(parent) = 16 AND dead = 0"], ids=["top", "reply"])
+@pytest.mark.parametrize("damage", ["DELETE FROM comments", "UPDATE comments SET dead = 1", "UPDATE comments SET model = 99"])
+def test_a_comment_that_lost_its_place(sound: Sound, swift: Path, damage: str, where: str):
+    """A page on which one is missing that is counted is not shown; the rows are made anew, and it is there."""
+    (swift / "bad.db").write_bytes(sound.data)
+    with closing(sqlite3.connect(swift / "bad.db")) as file, file:
+        file.execute(f"{damage} WHERE id = (SELECT min(id) FROM comments WHERE model = 1 AND {where})")
+    with threadstore.open(swift / "bad.db", durability="off") as store:
+        assert {key: look(store.thread(key)) for key in KEYS} == sound.shown
+        assert list(store.verify()) == []
+
+
+def test_rows_that_can_not_be_made_anew(sound: Sound, swift: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where a rebuild does not help, lists and writers are told instead of trying for ever, and pages come from the log."""
+    (swift / "bad.db").write_bytes(sound.data)
+    with closing(sqlite3.connect(swift / "bad.db")) as file, file:
+        file.execute("UPDATE threads SET total = total + 1 WHERE id = 1")
+    with threadstore.open(swift / "bad.db", durability="off") as store:
+        monkeypatch.setattr(store, "_rebuild", lambda key, wait=False: True)
+        for call in (lambda: store.counts(KEYS), lambda: store.thread(KEYS[0]).post("more", by=ANN)):
+            with pytest.raises(CorruptRecord, match="cannot be made anew"):
+                call()
+        assert {key: look(store.thread(key)) for key in KEYS} == sound.shown
 
 
 def check_posting(store: ThreadStore, what: object) -> None:
@@ -304,7 +475,7 @@ def outcome(sound: Sound, path: Path, what: object) -> str:
             found = list(store.verify())
         except ThreadStoreError:
             found = [None]
-        answers = [answer(sound, store, key, what) for key in KEYS]
+        answers = [answer(sound, store, key, bool(found), what) for key in KEYS]
         if found:
             return "found, and all threads shown" if all(answers) else "found, and a thread not shown"
         assert [look(store.thread(key)) for key in KEYS] == list(sound.shown.values()), what
@@ -312,16 +483,26 @@ def outcome(sound: Sound, path: Path, what: object) -> str:
         return "not found, and nothing is different"
 
 
-def answer(sound: Sound, store: ThreadStore, key: str, what: object) -> bool:
-    """Look at a thread; return whether it was shown, if only in part."""
+def answer(sound: Sound, store: ThreadStore, key: str, is_found: bool, what: object) -> bool:
+    """
+    Look at a thread; return whether it was shown, if only in part.
+
+    A mark or a reaction may differ where that is found. Where the end of the log is damaged, an earlier revision may be shown.
+    """
     try:
         view = store.thread(key).view(limit=100, reader=MOD, reveal="all")
     except ThreadStoreError:
         return False
     check_nothing_is_misread(sound, view.comments, what)
-    if not view.unreadable and view.revision:
-        assert (view.comments, view.counts) == sound.shown[key], what
+    if not view.unreadable and view.revision == sum(event.thread == key for event in sound.events):
+        comments, counts = sound.shown[key]
+        assert view.counts == counts, what
+        assert view.comments == comments or (is_found and outline(view.comments) == outline(comments)), what
     return True
+
+
+def outline(comments: Any) -> list[tuple[str, str | None, str | None]]:
+    return [(comment.id, comment.parent, comment.body) for comment in shown_comments(comments)]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -372,17 +553,16 @@ def test_a_counter_that_was_set_back(tmp_path: Path):
             store.thread("t").post(f"comment {number}", by=f"u-{number}")
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE threads SET revision = 3")
-        file.execute("UPDATE sqlite_sequence SET seq = 3")
     with threadstore.open(path) as store:
-        assert {damage.kind for damage in store.verify()} == {"position", "revision"}
+        assert {damage.kind for damage in store.verify()} == {"revision"}
         store.thread("t").post("comment 9", by="u-9")
         assert [comment.body for comment in store.thread("t").view().comments] == [f"comment {number}" for number in range(10)]
         assert (store.thread("t").view().unreadable, list(store.verify())) == (0, [])
 
 
 def test_damage_is_not_kept(tmp_path: Path):
-    """A thread of which something is missing leaves no shortcut behind: once it is mended, all is shown and counted."""
-    path, policy = tmp_path / "one.db", Policy(kinds={"nod"})  # for which nobody has summed up the thread yet
+    """Once a record is mended, `verify` says that its thread shows less than the log has, and a rebuild shows and counts all."""
+    path, policy = tmp_path / "one.db", Policy(kinds={"nod"})  # for which nobody has made rows yet
     with threadstore.open(path) as store:
         for number in range(20):
             store.thread("t").post(f"comment {number}", by=f"u-{number}")
@@ -397,6 +577,8 @@ def test_damage_is_not_kept(tmp_path: Path):
         file.execute(f"ATTACH '{tmp_path / 'sound.db'}' AS sound")
         file.execute("UPDATE events SET crc = (SELECT crc FROM sound.events WHERE position = 3) WHERE position = 3")
     with threadstore.open(path, policy=policy) as store:
+        assert {(damage.kind, damage.thread) for damage in store.verify()} == {("model", "t")}
+        store.rebuild_thread("t")
         assert store.counts(["t"])["t"].total == 20
         assert store.thread("t").view(limit=100).unreadable == 0
         assert list(store.verify()) == []

@@ -27,7 +27,8 @@ from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.log import _connections as _sqlite_database
 from threadstore.log.protocol import EventLog
 from threadstore.log.sqlite import SqliteLog
-from threadstore.model.events import CommentPosted, Erasure
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentPosted
 from threadstore.model.ids import make_id
 from threadstore.store.thread import StoredThread
 

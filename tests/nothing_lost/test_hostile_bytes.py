@@ -1,5 +1,5 @@
 """
-Bytes and JSON from a stranger, in every way in: the codec, cursors, commands, mentions, quotes, snapshots, a log's file.
+Bytes and JSON from a stranger, in every way in: the codec, cursors, commands, mentions, quotes, a log's file.
 
 The targets are those of ``make fuzz`` (tests/fuzz/targets.py), which say what each may do. Here Hypothesis drives them, and
 then chance does, by the thousand in ``make test`` and by the hundred thousand in ``make soak``. What came of the inputs is
@@ -14,12 +14,11 @@ import sqlite3
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
-from zlib import crc32
 
 import msgspec
 import pytest
@@ -28,21 +27,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import threadstore
-from threadstore import CommentPosted, CorruptRecord, Event, Policy, UnknownEvent, fold
-from threadstore.dense import DenseThread
+from threadstore import CorruptRecord, Policy, UnknownEvent, fold
 from threadstore.errors import DataError, InvalidCursor
-from threadstore.frozen import thaw
 from threadstore.log._schema import event_checksum
 from threadstore.log._schema import seed as checksum_seed
-from threadstore.log.memory import MemoryLog
 from threadstore.model.codec import decode, encode
 from threadstore.model.ids import make_id
-from threadstore.snapshots import SEAL, restore, seal, snapshot
-from threadstore.streams import StreamOf
 from threadstore.testing.given import ANN, BOB, EPOCH, MODERATOR, THREAD, held, id_of, posted, reacted
-from threadstore.testing.places import frozen_of
-
-RULES = Policy().rules
 
 pytestmark = pytest.mark.usefixtures("guard")
 
@@ -51,7 +42,7 @@ TARGETS: dict[str, Callable[[bytes], str]] = FUZZ["TARGETS"]
 SEEDS: dict[str, list[bytes]] = FUZZ["SEEDS"]
 
 #: How many inputs the long form tries: about a minute's.
-MANY = {"codec": 100_000, "cursor": 500_000, "command": 20_000, "mentions": 300_000, "quotes": 1_000_000, "snapshot": 300_000}
+MANY = {"codec": 100_000, "cursor": 500_000, "command": 20_000, "mentions": 300_000, "quotes": 1_000_000}
 
 #: What must come of a thousand inputs, at least once each, in whatever order.
 REACHED = {
@@ -60,7 +51,6 @@ REACHED = {
     "command": {"DecodeError", "ValidationError", "NotAllowed", "nothing to do", "post", "report", "describe"},
     "mentions": {"0 found", "1 found", "2 found", "3 found"},
     "quotes": {"found", "orphaned"},
-    "snapshot": {"none", "made up", "sound", "thawed", "fits together"},
 }
 
 
@@ -161,7 +151,6 @@ def test_lengths_that_lie_take_no_memory(head: bytes):
         ):
             with pytest.raises(DataError):
                 decode(data)
-            assert restore(THREAD, 1, seal(THREAD, data) + data) is None
             with pytest.raises(InvalidCursor):
                 fold([posted(1)]).view(after=FUZZ["signed"](data[:1_000]))
 
@@ -209,7 +198,7 @@ def _is_one(piece: bytes) -> bool:
     return True
 
 
-# --- snapshots ----------------------------------------------------------------------------------------------------------------
+# --- what stands in a log -----------------------------------------------------------------------------------------------------
 
 FACTS = [
     posted(1, "the first words", by=ANN),
@@ -218,158 +207,6 @@ FACTS = [
     held(4, 2),
     posted(9, "lost", to=7),
 ]
-
-
-def test_no_bit_of_a_snapshot_can_be_turned_over():
-    """With any one bit turned over, cut anywhere, or kept for another thread, a snapshot is none: words are never misread."""
-    thread = fold(FACTS)
-    state = snapshot(thread)
-    for place in range(len(state)):
-        for bit in range(8):
-            turned = bytearray(state)
-            turned[place] ^= 1 << bit
-            assert restore(THREAD, 5, bytes(turned)) is None
-        assert restore(THREAD, 5, state[:place]) is None
-    assert restore(THREAD, 5, state + b"\0") is None
-    assert restore("another", 5, state) is None
-    again = restore(THREAD, 5, state)
-    assert again is not None
-    assert again.view() == msgspec.structs.replace(thread.view(), revision=5)
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b"",
-        b"\xc0",
-        b"\x90",
-        b"\x93\xa0\xa0\x90",
-        msgspec.msgpack.encode(["zzz", "", []]),
-        msgspec.msgpack.encode([id_of(1), "zzz", []]),
-        msgspec.msgpack.encode([id_of(1), id_of(1), [1, 2]]),
-        msgspec.msgpack.encode([id_of(1), id_of(1), [], "more"]),
-        msgspec.msgpack.encode(
-            [id_of(1), id_of(1), [msgspec.Raw(encode(CommentPosted(id=id_of(1), thread="elsewhere", body="x")))]]
-        ),
-        b"\x93\xa0\xa0" + b"\x91" * 100_000,
-        b"\x94\xa0\xa0\x90" + b"\x91" * 100_000,
-        b"\x93\xa0\xa0\xdd\xff\xff\xff\xff",
-    ],
-    ids=lambda payload: payload[:6].hex(),
-)
-def test_made_up_snapshots_do_no_harm(payload: bytes):
-    """A state with the right seal that `snapshot` never made is none, whatever is wrong with it."""
-    assert restore(THREAD, 1, seal(THREAD, payload) + payload) is None
-
-
-def logged(events: Iterable[Event] = FACTS) -> MemoryLog:
-    """Return a log of one thread."""
-    log = MemoryLog()
-    log.append(THREAD, list(events))
-    return log
-
-
-def test_no_bit_of_a_frozen_thread_can_be_turned_over():
-    """The same holds of what stores keep: any change, and it is none, for this thread and for any other."""
-    kept = frozen_of(logged(), THREAD)
-    assert kept is not None
-    state = kept.state
-    for place in range(len(state)):
-        for bit in range(8):
-            turned = bytearray(state)
-            turned[place] ^= 1 << bit
-            assert thaw(THREAD, RULES, bytes(turned)) is None
-        assert thaw(THREAD, RULES, state[:place]) is None
-    assert thaw(THREAD, RULES, state + b"\0") is None
-    assert thaw("another", RULES, state) is None
-    thread, plain = DenseThread(THREAD, RULES, StreamOf(logged(), THREAD)), fold(FACTS)
-    assert thread.resume(5, state)
-    assert thread.view() == msgspec.structs.replace(plain.view(), revision=5)
-
-
-def payload_of(*stored: Any) -> bytes:
-    """Return what is sealed of a frozen thread of which some parts are others."""
-    kept = frozen_of(logged(), THREAD)
-    assert kept is not None
-    parts = msgspec.msgpack.decode(kept.state[SEAL:])
-    return msgspec.msgpack.encode([other if other is not ... else part for other, part in zip(stored, parts, strict=True)])
-
-
-def short_of_a_revision() -> bytes:
-    """Return what is sealed of a frozen thread of whose last comment nobody says where it is in the log."""
-    *_, (columns, *others), _ = msgspec.msgpack.decode(payload_of(..., ..., ..., ..., ...))
-    columns[3] = columns[3][:-4]
-    return payload_of(..., ..., ..., [columns, *others], ...)
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b"",
-        b"\xc0",
-        b"\x90",
-        payload_of("zzz", ..., ..., ..., ...),
-        payload_of(..., "", ..., ..., ...),
-        payload_of(..., ..., b"123", ..., ...),
-        payload_of(..., ..., "text", ..., ...),
-        payload_of(..., ..., ..., [], ...),
-        payload_of(..., ..., ..., [[], b"", [], [], [b"", b"", b""], []], ...),
-        payload_of(..., ..., ..., [[b""] * 10, b"", [], [], [b"", b"", b""], []], ...),
-        payload_of(..., ..., ..., [[b""] * 10, b"", [[1, [2, 3]]], [["up", b"1"]], [b"", b"", b""], []], ...),
-        short_of_a_revision(),
-        payload_of(..., ..., ..., ..., []),
-        payload_of(..., ..., ..., ..., [[0, 0, b"123"]]),
-        b"\x96" + payload_of(..., ..., ..., ..., ...)[1:] + b"\x91" * 100_000,
-        payload_of(..., ..., ..., ..., ...)[:1] + b"\x91" * 100_000,
-        payload_of(..., ..., ..., ..., ...)[:-6] + b"\x91" * 100_000,
-        payload_of(..., ..., ..., ..., ...)[:-1] + b"\xdd\xff\xff\xff\xff",
-        payload_of(..., ..., ..., ..., ...) + b"\xc0",
-    ],
-    ids=range(19),
-)
-def test_made_up_frozen_threads_do_no_harm(payload: bytes):
-    """A state with the right seal whose parts do not fit together is none, whatever is wrong with it."""
-    assert thaw(THREAD, RULES, seal(THREAD, payload) + payload) is None
-    assert not DenseThread(THREAD, RULES, StreamOf(logged(), THREAD)).resume(5, seal(THREAD, payload) + payload)
-
-
-def checksum(*fields: Any) -> bytes:
-    """Return the checksum of a row, as the schema says."""
-    plain = [field.encode() if isinstance(field, str) else field for field in fields]
-    return crc32(msgspec.msgpack.encode(plain)).to_bytes(4, "big")
-
-
-def test_a_damaged_snapshot_in_a_file_changes_nothing(tmp_path: Path, scale):
-    """Whatever becomes of a snapshot's row, with or without the checksum that fits, the thread is what its events make."""
-    path = tmp_path / "one.db"
-    with threadstore.open(path, durability="off") as store:
-        store.merge(FACTS)
-        truth = store.thread(THREAD).view(), store.thread(THREAD).digest()
-        kept = frozen_of(store.log, THREAD)
-        assert kept is not None
-        store.log.store_snapshot(THREAD, kept)
-    with threadstore.open(path, durability="off") as store:
-        assert store.log.load_snapshot(THREAD, kept.fingerprint) == kept
-        assert (store.thread(THREAD).view(), store.thread(THREAD).digest()) == truth
-        assert list(store.verify()) == []
-    random, noticed, count = Random("snapshot rows"), 0, scale(60, 2_000)
-    for _ in range(count):
-        state = bytearray(kept.state)
-        revision = random.choice([5, 5, 5, 1, 4, 6])
-        for place in random.sample(range(len(state)), random.randrange(1, 4)):
-            state[place] ^= 1 << random.randrange(8)
-        crc = random.choice([checksum(THREAD, kept.fingerprint, revision, bytes(state)), random.randbytes(4)])
-        with closing(sqlite3.connect(path)) as file:
-            file.execute("UPDATE snapshots SET state = ?, crc = ?, revision = ?", (bytes(state), crc, revision))
-            file.commit()
-        with threadstore.open(path, durability="off") as store:
-            noticed += any(damage.kind in {"checksum", "snapshot"} for damage in store.verify())
-            assert (store.thread(THREAD).view(), store.thread(THREAD).digest()) == truth
-    assert noticed == count
-    scale.figure("damaged snapshots", count)
-
-
-# --- what stands in a log -----------------------------------------------------------------------------------------------------
 
 
 def test_damaged_records_in_a_file_are_never_a_crash(tmp_path: Path, scale):
@@ -474,4 +311,3 @@ def test_json_that_is_nested_too_deep_is_msgspecs_to_refuse():
 def test_the_recursion_limit_is_as_it_was():
     """Nothing here, and nothing in the library, changes the interpreter's limits."""
     assert sys.getrecursionlimit() >= 1_000
-    assert SEAL == 8

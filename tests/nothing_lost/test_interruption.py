@@ -1,9 +1,9 @@
 """
 An exception out of nowhere, such as a KeyboardInterrupt or a web server's timeout, at any line of any call.
 
-`sys.settrace` raises it at each line of the package in turn, and signals raise it at any moment. Afterwards nothing is half done: a
-command has happened wholly or not at all, the store is sound, the next call works at once, whoever waited for the interrupted
-one has its answer exactly once, and the store can be closed.
+`sys.settrace` raises it at each line of the package in turn, and signals raise it at any moment. Afterwards nothing is half
+done: a command has happened wholly or not at all, the store is sound, the next call works at once, whoever waited for the
+interrupted one has its answer exactly once, and the store can be closed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 from random import Random
 from threading import Thread
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 import pytest
 
 import threadstore
-from threadstore import Actor, Policy, ThreadStore
-from threadstore.errors import StoreClosed, StoreUnavailable
+from threadstore import Actor, ThreadStore
+from threadstore.errors import StoreClosed
 from threadstore.store import rebuilding
 from threadstore.testing.given import EPOCH, id_of, posted
 
@@ -55,9 +55,10 @@ def leavings(code: CodeType) -> frozenset[int]:
     for place in range(len(steps)):
         if said[place : place + 4] == ["None", "None", "None", "CALL"] or said[place : place + 2] == _FAILING:
             found.add(steps[place].offset)
-            while place and said[place - 1] in ("SWAP", "NOP"):
-                place -= 1
-                found.add(steps[place].offset)
+            before = place
+            while before and said[before - 1] in ("SWAP", "NOP"):
+                before -= 1
+                found.add(steps[before].offset)
     return frozenset(found)
 
 
@@ -75,7 +76,7 @@ class Interrupter:
         self.left = at
         self.was = ""
 
-    def __enter__(self) -> Interrupter:
+    def __enter__(self) -> Self:
         self._former = sys.gettrace()
         sys.settrace(self._trace)
         return self
@@ -316,8 +317,8 @@ def test_whoever_waits_for_an_interrupted_leader_is_answered_once(
     name: str, world: World, scale: Any, check_whole: Callable[[ThreadStore], None]
 ):
     """
-    At whatever line one writer is interrupted, while others wait to be committed with it: each of these is answered, once, and its
-    comment is there once.
+    At whatever line one writer is interrupted, while others wait to be committed with it: each of these is answered, once, and
+    its comment is there once.
     """
     random, hit, tries, lines = Random(name), 0, scale(40, 3_000), 10_000
     expected: set[str] = set()
@@ -359,7 +360,9 @@ def test_signals_at_any_moment(swift: Path, monkeypatch: pytest.MonkeyPatch, sca
     random = Random(11)
     rounds, known, hit = scale(150, 20_000), set[str](), 0
     others = [Beside(world.store, f"beside {n}", rounds) for n in range(2)]
-    calls: list[Callable[[], object]] = [lambda name=name: READS[name](world, "") for name in ("view", "latest", "rebuild_thread")]  # type: ignore[misc]
+    calls: list[Callable[[], object]] = [
+        lambda name=name: READS[name](world, "") for name in ("view", "latest", "rebuild_thread")
+    ]  # type: ignore[misc]
 
     def interrupt(_number: int, _frame: object) -> None:
         raise Interruption

@@ -1,6 +1,6 @@
 """
-The tests of forks, time, wake-ups and interruptions are good for something: each guard, taken out of a copy of the package, makes the test named
-here fail.
+The tests of forks, time, wake-ups and interruptions are good for something: each guard, taken out of a copy of the package,
+makes the test named here fail.
 
 The guards of races, crashes and disks are taken out in the modules that test them.
 """
@@ -59,7 +59,7 @@ MUTANTS = (
     Mutant(
         "replicas bring in the future",
         "test_time.py::test_other_replicas_refuse_the_wrong_year_and_say_until_when",
-        (f"{STORE}._admitted", "if event.id > latest:", "if False:"),
+        ("store/merging.py::Merge.admitted", "if event.id > self._latest:", "if False:"),
     ),
     Mutant(
         "commands bring in the future",
@@ -71,25 +71,29 @@ MUTANTS = (
         "a subscriber looks before writers can see it waiting",
         "test_wakeups.py::test_a_write_between_looking_and_sleeping_wakes",
         (
-            *("store/subscriptions.py::News.wait", "with self._condition:", "if log.position() > position:\n            return True\n        with self._condition:"),
+            *(
+                "store/subscriptions.py::News.wait",
+                "with self._condition:",
+                "if log.position() > position:\n            return True\n        with self._condition:",
+            ),
             *("store/subscriptions.py::News.wait", "            if log.position() > position:\n                return True\n", ""),
         ),
     ),
     Mutant(
         "a merge wakes nobody",
         "test_wakeups.py::test_a_write_of_this_process_wakes_its_subscribers[memory]",
-        (f"{STORE}._merge_batch", "self._news.spread()", "pass"),
+        (f"{STORE}.merge", "self._news.spread()", "pass"),
     ),
     # --- forks ---
     Mutant(
         "connections stay open for a fork, and the child opens the file, too",
         "test_fork.py::test_a_child_that_opens_the_file_anew_loses_nothing",
-        (f"{DATABASE}.rest", "if self._in_memory:", "if True:"),
+        (f"{DATABASE}.rest", "if self.in_memory:", "if True:"),
     ),
     Mutant(
         "connections stay open for a fork, and the child only ends",
         "test_fork.py::test_the_end_of_a_child_takes_nothing",
-        (f"{DATABASE}.rest", "if self._in_memory:", "if True:"),
+        (f"{DATABASE}.rest", "if self.in_memory:", "if True:"),
     ),
     Mutant(
         "a child waits for a leader that it does not have",
@@ -104,7 +108,7 @@ MUTANTS = (
     Mutant(
         "a store in memory is copied by a fork",
         "test_fork.py::test_a_store_says_that_it_was_opened_before_a_fork[used_memory]",
-        (f"{DATABASE}.check_open", "if self.is_inherited:", "if self.is_inherited and not self._in_memory:"),
+        (f"{DATABASE}.check_open", "if self.is_inherited:", "if self.is_inherited and not self.in_memory:"),
     ),
     Mutant(
         "what was closed since a fork is taken for resting",
@@ -133,7 +137,11 @@ MUTANTS = (
     Mutant(
         "closing that was interrupted is taken for done",
         "test_interruption.py::test_closing_that_is_interrupted_can_be_repeated",
-        (f"{DATABASE}.close", "            with self._pooling:", "            if self._closed:\n                return\n            with self._pooling:"),
+        (
+            f"{DATABASE}.close",
+            "            with self._pooling:",
+            "            if self._closed:\n                return\n            with self._pooling:",
+        ),
     ),
 )
 

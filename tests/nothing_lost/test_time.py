@@ -107,9 +107,9 @@ class Said:
     def _hold(self, article: StoredThread) -> list[str]:
         held = article.hold(self.held, by=MODERATOR)
         shown = article.comment(self.held, reader=MODERATOR)
-        assert shown.standing == ("held",)
+        assert shown.flags == ("held",)
         approved = article.approve(self.held, by=MODERATOR, seen=shown.text_id, cancels=shown.marks["held"])
-        assert article.comment(self.held).standing == ()
+        assert article.comment(self.held).flags == ()
         return [held, approved]
 
 

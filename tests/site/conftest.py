@@ -211,7 +211,7 @@ def make_site(clock: Clock) -> Callable[..., Site]:
 
     def make(path: Path, **options: Any) -> Site:
         policy = options.pop("policy", POLICY)
-        store = threadstore.open(path, policy=policy, now=clock, durability="normal", cache_bytes=512 << 20)
+        store = threadstore.open(path, policy=policy, now=clock, durability="normal")
         options.setdefault("articles", (*ARTICLES, LARGE))
         return Site(store=store, once=Once(f"{path}-forms", store.now), secret="a secret of the tests", **options)
 

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from threadstore import StoredThread, ThreadStore
 from threadstore.testing.given import THREAD, moment
-from threadstore.testing.places import Place, Wall
+
+if TYPE_CHECKING:
+    from threadstore import StoredThread, ThreadStore
+    from threadstore.testing.places import Place, Wall
 
 
 @pytest.fixture
 def wall() -> Wall:
     """Return the clock on the wall."""
+    from threadstore.testing.places import Wall
+
     return Wall()
 
 
-@pytest.fixture(params=["memory", "file", "cold"])
+@pytest.fixture(params=["memory", "file"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, wall: Wall) -> Iterator[Place]:
-    """Return where stores keep their events: in memory, in a file, in a file with no thread kept in memory."""
+    """Return where stores keep their events: in memory, in a file."""
+    from threadstore.testing.places import Place
+
     path = None if request.param == "memory" else tmp_path / "comments.db"
-    with Place(path, cache_bytes=0 if request.param == "cold" else 1 << 20, wall=wall) as place:
+    with Place(path, wall=wall) as place:
         yield place
 
 

@@ -18,8 +18,9 @@ from msgspec.msgpack import Ext
 from threadstore.errors import CorruptRecord, DataError, UnsupportedSchema, UpcastFailed
 from threadstore.model import codec
 from threadstore.model import events as e
-from threadstore.model.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances
+from threadstore.model.codec import FIELDS, SCHEMA, UPCASTERS, decode, encode, glance, glances, shared_actor
 from threadstore.model.ids import NIL, from_bytes, make_id, to_bytes
+from threadstore.model.values import ROLES, SUPPORT, Actor, TextQuote
 from threadstore.testing.given import id_of
 
 DATA = Path(__file__).parents[1] / "data"
@@ -30,7 +31,7 @@ def nth(number: int) -> str:
 
 
 ID, COMMENT, MARK = nth(9), nth(1), nth(2)
-ANN = e.Actor("u-17", "Ann Lee")
+ANN = Actor("u-17", "Ann Lee")
 WIRE_ANN = ["u-17", "Ann Lee", "reader"]
 HEAD = [to_bytes(ID), "t", WIRE_ANN]
 TAGS = {kind.__struct_config__.tag for kind in FIELDS}
@@ -100,7 +101,7 @@ def test_the_corpus_holds_every_kind():
 
 
 @pytest.mark.parametrize("file", ["schema-1.txt", "schema-0.txt"])
-def test_the_corpus_can_not_be_written_again(file: str):
+def test_the_corpus_cannot_be_written_again(file: str):
     """The program that wrote it refuses to touch what is there."""
     write = runpy.run_path(str(DATA / "make_v1.py"))["write"]
     with pytest.raises(FileExistsError):
@@ -197,13 +198,13 @@ oddities = st.sampled_from(
     ]
 )
 ids = st.builds(make_id, st.integers(0, 2**48 - 1), st.integers(0, 4095), st.integers(0, 2**62 - 1))
-quotes = st.builds(e.TextQuote, texts(), texts(), texts(), st.integers(0, 2**53))
+quotes = st.builds(TextQuote, texts(), texts(), texts(), st.integers(0, 2**53))
 extras = st.lists(objects | oddities, max_size=3).map(tuple)
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "id": ids,
     "thread": names(),
-    "actor": st.none() | st.builds(e.Actor, names().filter(lambda id: "@" not in id), texts(), st.sampled_from(e.ROLES)),
+    "actor": st.none() | st.builds(Actor, names().filter(lambda id: "@" not in id), texts(), st.sampled_from(ROLES)),
     "extra": st.just(()) | extras,
     "comment": ids,
     "parent": st.none() | ids,
@@ -220,7 +221,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "suggestion": texts(),
     "outcome": st.sampled_from(e.OUTCOMES),
     "person": names(),
-    "kind": st.just(e.SUPPORT) | names(),
+    "kind": st.just(SUPPORT) | names(),
     "schema": st.integers(0, 2**53),
     "spoiler": st.booleans(),
     "held": st.booleans(),
@@ -575,7 +576,7 @@ def test_what_is_no_record_is_refused_with_a_reason(data: bytes, why: str):
 
 def test_an_error_names_the_position():
     """Whoever reads a log learns which record is damaged, and from what it follows."""
-    with pytest.raises(CorruptRecord, match="the record at position 41 can not be read") as raised:
+    with pytest.raises(CorruptRecord, match="the record at position 41 cannot be read") as raised:
         decode(b"", position=41)
     assert raised.value.position == 41
     assert isinstance(raised.value.__cause__, msgspec.DecodeError)
@@ -659,7 +660,7 @@ def test_fields_of_a_newer_release_are_kept_byte_for_byte(event: e.Event, extra:
         b"\x91" * 200 + b"\x01",
     ],
 )
-def test_what_can_not_be_read_is_kept_all_the_same(tag: str, odd: bytes):
+def test_what_cannot_be_read_is_kept_all_the_same(tag: str, odd: bytes):
     """Not a number, extensions, keys that no dict can hold, broken text: what is not understood is not touched."""
     fields = [msgspec.Raw(field) for field in ((*map(pack, POST), b"\xc0", odd) if tag == "comment.posted" else (odd,))]
     data = record(tag, *fields)
@@ -669,7 +670,7 @@ def test_what_can_not_be_read_is_kept_all_the_same(tag: str, odd: bytes):
 
 @pytest.mark.parametrize("at", range(5, 10))
 def test_what_this_release_knows_must_be_readable(at: int):
-    """A field that can not be read is kept only behind those that are known."""
+    """A field that cannot be read is kept only behind those that are known."""
     values = [msgspec.Raw(pack(value)) for value in unpack(encode(posted()))]
     values[at] = msgspec.Raw(b"\xa1\xff")
     refused(pack(values))
@@ -741,7 +742,7 @@ def test_a_kind_without_an_upcaster_has_not_changed(data: bytes):
 
 @pytest.mark.parametrize("tag", [kind for kind, _ in UPCASTERS])
 @pytest.mark.parametrize("fields", [[], [COMMENT_BYTES, [], []]])
-def test_an_old_record_that_can_not_be_lifted_is_named(tag: str, fields: list[Any]):
+def test_an_old_record_that_cannot_be_lifted_is_named(tag: str, fields: list[Any]):
     """Too few or too many fields for its schema: which kind, which schema, and why."""
     with pytest.raises(UpcastFailed) as raised:
         decode(record(tag, *fields, schema=0))
@@ -822,3 +823,12 @@ def test_a_glance_at_several_records():
     for data in (b"", b"\xc1", encode(event) + encode(event), encode(event)[:-1]):
         with pytest.raises(CorruptRecord):
             glances([encode(event), data])
+
+
+def test_the_actor_of_a_glance():
+    """It is the one that decoding gives, and one object for however many records; nobody stays nobody."""
+    record = encode(e.CommentDeleted(id=id_of(1), thread="t", actor=Actor("ann", "Ann Lee", "author"), comment=id_of(2)))
+    actor = shared_actor(glance(record)[4])
+    assert actor == decode(record).actor
+    assert actor is shared_actor(glance(record)[4])
+    assert shared_actor(None) is None

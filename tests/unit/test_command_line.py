@@ -1,4 +1,4 @@
-"""The programs that come with the package: examining a store, and proving the laws."""
+"""The program that comes with the package: examining a store."""
 
 from __future__ import annotations
 
@@ -11,17 +11,11 @@ import pytest
 
 import threadstore
 import threadstore.__main__
-from threadstore import Policy, frozen
+from threadstore import Policy
 from threadstore.__main__ import main as look_after
-from threadstore.log.memory import MemoryLog
-from threadstore.log.protocol import Revision, Snapshot
 from threadstore.store import verify
-from threadstore.store.store import ThreadStore
 from threadstore.store.verify import verify_store
-from threadstore.testing import prove
 from threadstore.views.thread import fold
-
-RULES = Policy().rules
 
 
 @pytest.fixture
@@ -33,6 +27,13 @@ def file(tmp_path):
     return path
 
 
+def change(file, sql):
+    """Change a file as no store would."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(sql)
+        connection.commit()
+
+
 def test_a_sound_store_is_told_to_be_sound(file, capsys):
     """One line sums up, and the exit status is 0."""
     assert look_after(["verify", str(file)]) == 0
@@ -41,13 +42,23 @@ def test_a_sound_store_is_told_to_be_sound(file, capsys):
 
 def test_damage_is_told_with_its_place(file, capsys):
     """Each damage has a line with its kind, position and thread, and the exit status is 1."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("UPDATE events SET crc = zeroblob(length(crc)) WHERE position = 2")
-        connection.commit()
+    change(file, "UPDATE events SET crc = zeroblob(length(crc)) WHERE position = 2")
     assert look_after(["verify", str(file)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("checksum at position 2 in thread 'a': ")
     assert lines[-1].endswith("1 damage found")
+
+
+def test_rows_that_say_something_else_are_told(file, capsys):
+    """What is shown must be what the records amount to: a row that differs has a line with its thread and its comment."""
+    change(file, "UPDATE comments SET up = 7 WHERE parent = x''")
+    assert look_after(["verify", str(file)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("model in thread 'a': a row of comments is wrong: ")
+    assert lines[1].startswith("model in thread 'a': a row of comments is missing: ")
+    with threadstore.open(file) as store:
+        store.rebuild_thread("a")
+    assert look_after(["verify", str(file)]) == 0
 
 
 def test_what_can_not_be_examined_is_said(tmp_path, capsys):
@@ -60,35 +71,13 @@ def test_what_can_not_be_examined_is_said(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 2
 
 
-def test_a_snapshot_of_something_else_is_found():
-    """A snapshot must be exactly what its records amount to, and readable."""
-    store = ThreadStore(MemoryLog())
-    store.thread("a").post("first", by="u-1")
-    log, name = store.log, frozen.fingerprint(RULES)
-    with ThreadStore(log).using("a") as thread:
-        state = thread.freeze()
-    store.thread("a").post("second", by="u-1")
-    assert list(verify_store(log, Policy())) == []
-    log.store_snapshot("a", Snapshot(name, Revision(1), state))
-    assert list(verify_store(log, Policy())) == []
-    log.store_snapshot("a", Snapshot(name, Revision(2), state))
-    assert [damage.kind for damage in verify_store(log, Policy())] == ["snapshot"]
-    log.store_snapshot("a", Snapshot(name, Revision(2), b"nonsense"))
-    assert [damage.kind for damage in verify_store(log, Policy())] == ["snapshot"]
-
-
-def test_a_snapshot_in_a_file_is_looked_at(file, capsys, monkeypatch):
-    """The command looks into the snapshots that are made under the rules that hold if none are given."""
-    monkeypatch.setattr("threadstore.store.store.SNAPSHOT_FROM", 2)
-    with threadstore.open(file) as store:
-        store.thread("a").view()
-        kept = store.log.load_snapshot("a", frozen.fingerprint(RULES))
-        assert kept is not None
-    assert look_after(["verify", str(file)]) == 0
-    with threadstore.open(file) as store:
-        store.log.store_snapshot("a", Snapshot(kept.fingerprint, Revision(2), kept.state[:-1]))
+def test_rows_that_differ_from_the_log_are_told(file, capsys):
+    """A row that shows something else than the log has is named with its thread, whoever finds it."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE comments SET replies = 7 WHERE parent = x''")
+        connection.commit()
     assert look_after(["verify", str(file)]) == 1
-    assert "snapshot in thread 'a': its snapshot can not be read\n" in capsys.readouterr().out
+    assert "model in thread 'a': a row of comments is wrong: " in capsys.readouterr().out
 
 
 def test_a_thread_with_a_hole_is_told_of_once(file):
@@ -102,11 +91,12 @@ def test_a_thread_with_a_hole_is_told_of_once(file):
 
 def test_a_fold_that_depends_on_the_order_is_found(monkeypatch):
     """Each thread is folded in two orders, which must make one thread."""
-    store = ThreadStore(MemoryLog())
+    store = threadstore.open(":memory:")
     first = store.thread("a").post("first", by="u-1")
     store.thread("a").reply(first, "second", by="u-2")
     monkeypatch.setattr(verify, "fold", lambda events, *, key: fold([*events][:1], key=key))
     assert [(damage.kind, damage.thread) for damage in verify_store(store.log, Policy())] == [("digest", "a")]
+    store.close()
 
 
 def as_program(module, monkeypatch, *arguments):
@@ -118,24 +108,6 @@ def as_program(module, monkeypatch, *arguments):
 
 
 def test_the_programs_exit_with_what_they_found(file, tmp_path, monkeypatch):
-    """A shell hears of damage, and of a proof that holds."""
+    """A shell hears of damage."""
     assert as_program(threadstore.__main__, monkeypatch, "verify", str(file)) == 0
     assert as_program(threadstore.__main__, monkeypatch, "verify", str(tmp_path / "none.db")) == 2
-    assert as_program(prove, monkeypatch, "--tier", "2", "--histories", "1") == 0
-
-
-def test_the_proof_says_what_each_tier_found(capsys):
-    """The program runs the tiers asked for and says what holds."""
-    assert prove.main(["--tier", "1", "--most", "1", "--tier", "2", "--histories", "2", "--tier", "3"]) == 0
-    assert capsys.readouterr().out == "tier 1: holds\ntier 2: holds\ntier 3: holds\n"
-
-
-def test_the_proof_says_what_is_wrong(capsys, monkeypatch):
-    """A tier that fails is named with what was found, and ends the proof."""
-    monkeypatch.setattr(prove, "LAWS", (_broken_law,))
-    assert prove.main(["--tier", "2", "--histories", "1"]) == 1
-    assert capsys.readouterr().out == "tier 2: AssertionError: _broken_law, seed 0: water runs uphill\n"
-
-
-def _broken_law(case):
-    raise AssertionError("water runs uphill")

@@ -38,7 +38,7 @@ from threadstore.model.commands import (
     Unpin,
     Unreact,
 )
-from threadstore.model.events import SUPPORT, Actor, TextQuote
+from threadstore.model.values import SUPPORT, Actor, TextQuote
 
 ANN = Actor("u-17", "Ann Lee")
 C1, E1 = "018bcfe5-6801-7000-8000-000000000001", "018bcfe5-6801-7000-8000-000000000002"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from threadstore.errors import UnsafeText
 from threadstore.model.corrections import Article, anchor, quote_of
-from threadstore.model.events import MAX_QUOTE, TextQuote
+from threadstore.model.values import MAX_QUOTE, TextQuote
 
 STORY = "It rained at nite. We slept at nite, too, and woke up late."
 NITE = quote_of(STORY, 31, 35, context=8)
@@ -70,7 +70,7 @@ def test_negative_context_is_refused():
 
 
 def test_a_quote_keeps_to_the_bounds_of_the_format():
-    """A passage or a context that is too long, or can not be stored, is refused before an event exists."""
+    """A passage or a context that is too long, or cannot be stored, is refused before an event exists."""
     with pytest.raises(ValueError, match="exact"):
         quote_of("a" * (MAX_QUOTE + 1), 0, MAX_QUOTE + 1)
     with pytest.raises(ValueError, match="suffix"):
@@ -287,7 +287,7 @@ def test_in_the_unchanged_text_every_quote_is_where_it_was(highlight: tuple[str,
 
 @given(highlight=highlights(), context=st.integers(0, 8), added=texts)
 def test_where_the_offset_is_wrong_the_anchor_moves_along_or_is_lost(highlight: tuple[str, int, int], context: int, added: str):
-    """After an addition in front, the passage is where it now is, or it can not be told from an equal one."""
+    """After an addition in front, the passage is where it now is, or it cannot be told from an equal one."""
     text, start, end = highlight
     taken = quote_of(text, start, end, context=context)
     span, moved = anchor(taken, added + text), trimmed(text, start, end)[0] + len(added)

@@ -123,7 +123,7 @@ def test_a_checksum_is_no_proof(payload: bytes):
 
 
 def test_the_forgery_of_the_tests_is_good():
-    """A forged cursor with the very bytes that are written is a cursor, so the test above can not pass vacuously."""
+    """A forged cursor with the very bytes that are written is a cursor, so the test above cannot pass vacuously."""
     payload = msgspec.msgpack.encode([LISTING, 0, [-3, "a"]])
     assert forged(payload) == CURSOR
     assert read_cursor(CURSOR, THREAD, LISTING, SHAPE).key == (-3, "a")

@@ -12,12 +12,11 @@ import pytest
 from attrs import field, frozen
 
 from threadstore import errors
-from threadstore.decide.decide import decide, is_same_request, resolve
-from threadstore.decide.questions import SYSTEM
+from threadstore.decide.decide import Decision, Mint, decide, is_same_request, resolve
+from threadstore.decide.questions import SYSTEM, ask_hooks
 from threadstore.model import commands as c
+from threadstore.model.erasure import redact
 from threadstore.model.events import (
-    MAX_CANCELS,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -38,14 +37,13 @@ from threadstore.model.events import (
     ReportsResolved,
     SpoilerCleared,
     SpoilerMarked,
-    TextQuote,
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
-    redact,
 )
 from threadstore.model.ids import NIL, id_for, make_id, time_of
-from threadstore.model.policy import Policy
+from threadstore.model.policy import Policy, Verdict
+from threadstore.model.values import MAX_CANCELS, Actor, TextQuote
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -116,6 +114,11 @@ def with_id(command: c.Command, id: str) -> c.Command:
     return msgspec.structs.replace(command, id=id)
 
 
+def answer(command: c.Command, thread: Thread, *, policy: Policy, now: int, mint: Mint | None = None) -> Decision:
+    """Return what a command comes to, the application's hooks asked as `decide` asks them."""
+    return resolve(command, thread, policy=policy, now=now, screened=lambda: ask_hooks(command, policy, thread), mint=mint)
+
+
 @frozen
 class Given:
     """A thread's facts and the application's policy; `when` a command comes, something follows."""
@@ -131,7 +134,7 @@ class Given:
 
     def answer(self, command: c.Command, *, at: int = LATER) -> str:
         """Return the id that the caller gets where nothing is to be done."""
-        decision = resolve(command, self.thread(), policy=self.policy, now=moment(at))
+        decision = answer(command, self.thread(), policy=self.policy, now=moment(at))
         assert decision.events == ()
         return decision.id
 
@@ -379,7 +382,7 @@ def test_asking_again_changes_nothing(case: Case):
     """Once a command was carried out, the same comes to nothing and is answered with what stands; only speech can be repeated."""
     events = case.given.when(case.command)
     after = Given((*case.facts, *events), case.policy)
-    again = resolve(case.command, after.thread(), policy=case.policy, now=moment(LATER + 1))
+    again = answer(case.command, after.thread(), policy=case.policy, now=moment(LATER + 1))
     if case.repeatable:
         assert facts_of(again.events) == facts_of(events)
         assert again.id > events[0].id
@@ -415,11 +418,11 @@ def test_ids_may_be_minted(case: Case):
         asked.append(after)
         return NEW
 
-    decision = resolve(case.command, case.given.thread(), policy=case.policy, now=moment(LATER), mint=mint)
+    decision = answer(case.command, case.given.thread(), policy=case.policy, now=moment(LATER), mint=mint)
     assert asked == [case.given.thread().latest]
     assert decision.id == decision.events[0].id == NEW
     assert all(event.id > NEW for event in decision.events[1:])
-    assert decision.events == resolve(case.command, case.given.thread(), policy=case.policy, now=moment(LATER), mint=mint).events
+    assert decision.events == answer(case.command, case.given.thread(), policy=case.policy, now=moment(LATER), mint=mint).events
 
 
 @every_case
@@ -467,7 +470,7 @@ def test_a_repeated_request_is_the_same_event(case: Case):
     since = (locked(101), deleted(102, 1), removed(103, 1), erased(104, 1), person_erased(105, ANN))
     thread = fold((*case.facts, *events, *since))
     long_after = moment(LATER) + 10 * SKEW
-    assert resolve(command, thread, policy=Policy(anonymous=False), now=long_after) == (NEW, ())
+    assert answer(command, thread, policy=Policy(anonymous=False), now=long_after) == (NEW, ())
     assert decide(command, thread, policy=Policy(anonymous=False), now=long_after) == ()
 
 
@@ -889,7 +892,7 @@ def test_nobody_has_seen_the_far_future(command: c.Command):
     [event] = story.when(ahead_of_all)
     assert event.id > event.seen == ahead
     after: list[str] = []
-    resolve(ahead_of_all, story.thread(), policy=Policy(), now=moment(LATER), mint=lambda id: after.append(id) or event.id)
+    answer(ahead_of_all, story.thread(), policy=Policy(), now=moment(LATER), mint=lambda id: after.append(id) or event.id)
     assert after == [ahead]
     with pytest.raises(errors.StaleId):
         story.when(with_id(ahead_of_all, ahead))
@@ -963,7 +966,7 @@ def test_a_reaction_on_offer():
 
 
 def test_one_of_a_group():
-    """In an exclusive group a new reaction takes the place of the other; what was replaced can not be withdrawn."""
+    """In an exclusive group a new reaction takes the place of the other; what was replaced cannot be withdrawn."""
     story = given(posted(1), reacted(2, 1, "up"), reacted(3, 1, "down"), policy=UP_OR_DOWN)
     assert story.answer(ask(c.Unreact, 1, by=BOB, kind="up")) == id_of(2)
     assert [type(event) for event in story.when(ask(c.React, 1, by=BOB, kind="up"))] == [ReactionGiven]
@@ -1042,7 +1045,7 @@ def test_the_report_threshold():
 
 
 def test_the_threshold_holds_once_and_comments_only():
-    """What is held already is not held again, and a correction can not be held."""
+    """What is held already is not held again, and a correction cannot be held."""
     policy = Policy(report_threshold=1)
     assert len(given(posted(1), held(2, 1), policy=policy).when(ask(c.Report, 1, by=BOB))) == 1
     assert len(given(suggested(1), policy=policy).when(ask(c.Report, 1, by=BOB))) == 1
@@ -1140,7 +1143,7 @@ def test_a_restore_names_what_it_saw():
     assert (restore.cancels, restore.seen) == (ids(1, 3, 4), id_of(5))
     [restore] = story.when(ask(c.Restore, 1, by=MODERATOR, cancels=ids(3, 9), seen=id_of(1)))
     assert (restore.cancels, restore.seen) == (ids(3), id_of(1))
-    assert fold((*story.facts, restore)).comment(id_of(1)).standing == ("removed", "held")
+    assert fold((*story.facts, restore)).comment(id_of(1)).flags == ("removed", "held")
 
 
 def test_a_restore_with_nothing_to_restore():
@@ -1216,7 +1219,7 @@ def test_a_screened_edit_waits():
     assert facts_of([hold]) == [(CommentHeld, SYSTEM, {"comment": id_of(1), "reason": ""})]
     assert hold.id > NEW
     [comment] = fold([posted(1), edit, hold]).view(reader=ANN).comments
-    assert (comment.concealed, comment.body, comment.standing) == (None, "new", ("held",))
+    assert (comment.concealed, comment.body, comment.flags) == (None, "new", ("held",))
 
 
 @pytest.mark.parametrize("command", [say(), ask(c.Edit, 1, by=ANN, body="new")])
@@ -1234,7 +1237,40 @@ def test_a_screen_says_one_of_three_words(verdict: object):
         given(policy=screened(verdict)).when(say())
 
 
-def test_a_hook_can_not_grant():
+def test_hooks_are_asked_last_and_once():
+    """Whoever resolves a command says what the hooks say; it is asked once where something is to be written, and else never."""
+    thread, asked = fold([posted(1), removed(2, 1)]), []
+
+    def screen() -> Verdict:
+        asked.append("asked")
+        return "hold"
+
+    def resolved_as(command: c.Command) -> Decision:
+        return resolve(command, thread, policy=Policy(), now=moment(LATER), screened=screen)
+
+    [event] = resolved_as(say()).events
+    assert (event.held, asked) == (True, ["asked"])
+    assert resolved_as(ask(c.Remove, 1, by=MODERATOR)) == Decision(id_of(2))
+    with pytest.raises(errors.CommentIsGone):
+        resolved_as(say(to=1))
+    assert asked == ["asked"]
+
+
+def test_what_hooks_say():
+    """One answer for both: what is not allowed is an error, what brings no text is accepted, and both see what they are given."""
+    seen = []
+    policy = Policy(screen=lambda *given: seen.append(given) or "hold", may=lambda *given: seen.append(given) or True)
+    assert ask_hooks(say(), Policy(), "a thread") == "accept"
+    assert ask_hooks(say(), policy, "a thread") == "hold"
+    assert ask_hooks(ask(c.React, 1, by=BOB), policy, "a thread") == "accept"
+    assert seen == [(say(), "a thread"), (say(), "a thread"), (ask(c.React, 1, by=BOB), "a thread")]
+    for by, who in ((BOB, ("bob", "reader")), (None, (None, None))):
+        with pytest.raises(errors.NotAllowed) as caught:
+            ask_hooks(say(by=by), Policy(may=lambda *_: False), "a thread")
+        assert (caught.value.command, caught.value.actor, caught.value.role) == ("post", *who)
+
+
+def test_a_hook_cannot_grant():
     """What the rules forbid is not asked about."""
     with pytest.raises(errors.NotAllowed):
         given(posted(1), policy=Policy(may=lambda *_: pytest.fail("asked"))).when(ask(c.Remove, 1, by=BOB))

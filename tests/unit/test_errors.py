@@ -152,12 +152,12 @@ ERRORS: list[tuple[ThreadStoreError, dict[str, object], str]] = [
     (
         CorruptRecord(7, "it is empty"),
         {"position": 7, "why": "it is empty"},
-        "the record at position 7 can not be read: it is empty; run verify, and restore it from a backup",
+        "the record at position 7 cannot be read: it is empty; run verify, and restore it from a backup",
     ),
     (
         CorruptRecord(None, "it is empty"),
         {"position": None, "why": "it is empty"},
-        "a record can not be read: it is empty; run verify, and restore it from a backup",
+        "a record cannot be read: it is empty; run verify, and restore it from a backup",
     ),
     (
         UnsupportedSchema("the store", 3, 1),
@@ -167,7 +167,7 @@ ERRORS: list[tuple[ThreadStoreError, dict[str, object], str]] = [
     (
         UpcastFailed("comment.posted", 0, "no body"),
         {"kind": "comment.posted", "schema": 0, "why": "no body"},
-        "a 'comment.posted' of schema 0 can not be lifted: no body; run verify to find such records",
+        "a 'comment.posted' of schema 0 cannot be lifted: no body; run verify to find such records",
     ),
     (
         InvalidCursor("it is empty"),

@@ -14,11 +14,9 @@ from msgspec.structs import replace
 
 from threadstore.errors import UnsafeText
 from threadstore.model import events
+from threadstore.model.erasure import Erasure, is_redacted, redact, same_fact, text_fields
 from threadstore.model.events import (
     REGISTERS,
-    ROLES,
-    SUPPORT,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -32,7 +30,6 @@ from threadstore.model.events import (
     CommentUnpinned,
     CorrectionDecided,
     CorrectionSuggested,
-    Erasure,
     Event,
     PersonErased,
     ReactionGiven,
@@ -41,17 +38,13 @@ from threadstore.model.events import (
     Shape,
     SpoilerCleared,
     SpoilerMarked,
-    TextQuote,
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
     UnknownEvent,
-    is_redacted,
-    redact,
-    same_fact,
-    text_fields,
 )
 from threadstore.model.ids import NIL, make_id
+from threadstore.model.values import ROLES, SUPPORT, Actor, TextQuote
 
 
 def nth(number: int) -> str:
@@ -182,7 +175,7 @@ def text(limit: int) -> list[Bad]:
 
 
 def key(limit: int) -> list[Bad]:
-    """Return what a text must not be that can not be empty either."""
+    """Return what a text must not be that cannot be empty either."""
     return [*text(limit), ("", ValueError, "must not be empty")]
 
 
@@ -297,7 +290,7 @@ every_field = pytest.mark.parametrize(
 
 @every_field
 def test_a_field_out_of_bounds_is_refused(kind: type[Event], field: str):
-    """Every field of every kind refuses what is too long, of the wrong type, or can not be stored."""
+    """Every field of every kind refuses what is too long, of the wrong type, or cannot be stored."""
     bad = key(200) if kind is UnknownEvent and field == "kind" else BAD[field]
     for value, error, match in bad:
         with pytest.raises(error, match=match):
@@ -421,7 +414,7 @@ def test_a_quote_starts_at_an_offset(start: object, error: type[Exception]):
 
 @every_event
 def test_an_event_never_changes(event: Event):
-    """Fields can not be set, and copies of all sorts are equal."""
+    """Fields cannot be set, and copies of all sorts are equal."""
     with pytest.raises(AttributeError):
         event.thread = "elsewhere"
     assert copy.copy(event) == copy.deepcopy(event) == pickle.loads(pickle.dumps(event)) == event
@@ -639,7 +632,7 @@ def test_two_texts_under_one_id_are_two_facts(kind: type[Event]):
 
 @every_event
 def test_another_skeleton_is_another_fact(event: Event):
-    """Who did it, where and when can not be changed under one id."""
+    """Who did it, where and when cannot be changed under one id."""
     for change in ({"actor": Actor("u-18", "Ann Lee")}, {"actor": None}, {"thread": "other"}, {"extra": (b"\x01",)}):
         assert not same_fact(event, replace(event, **change))
         assert not same_fact(redact(event), replace(event, **change))
@@ -661,31 +654,31 @@ def test_another_name_is_another_text():
 # --- erasure ------------------------------------------------------------------------------------------------------------------
 
 
-def test_erasing_a_comment_absorbs_every_text_about_it():
+def test_erasing_a_comment_covers_every_text_about_it():
     """The post, its edits, and the reasons given for removing or reporting it, whoever wrote them."""
     erasure = Erasure(comment=nth(1))
-    assert erasure.absorbs(CommentPosted(id=nth(1), thread="t", body="words"))
-    assert erasure.absorbs(CommentReported(**WITH_REASON))
-    assert erasure.absorbs(CorrectionDecided(**KINDS[CorrectionDecided][1]))
-    assert not erasure.absorbs(CommentPosted(id=nth(2), thread="t", parent=nth(1), body="words"))
-    assert not erasure.absorbs(ThreadLocked(**ENVELOPE))
+    assert erasure.covers(CommentPosted(id=nth(1), thread="t", body="words"))
+    assert erasure.covers(CommentReported(**WITH_REASON))
+    assert erasure.covers(CorrectionDecided(**KINDS[CorrectionDecided][1]))
+    assert not erasure.covers(CommentPosted(id=nth(2), thread="t", parent=nth(1), body="words"))
+    assert not erasure.covers(ThreadLocked(**ENVELOPE))
 
 
-def test_erasing_a_person_absorbs_what_they_wrote_before():
+def test_erasing_a_person_covers_what_they_wrote_before():
     """All that this actor id wrote, in any role, with a smaller id than the erasure's."""
     erasure = Erasure(person="u-17", before=nth(9))
     event = CommentPosted(id=nth(8), thread="t", actor=ANN, body="words")
-    assert erasure.absorbs(event)
-    assert erasure.absorbs(replace(event, actor=Actor("u-17", role="moderator")))
-    assert not erasure.absorbs(replace(event, id=nth(9)))
-    assert not erasure.absorbs(replace(event, id=nth(10)))
-    assert not erasure.absorbs(replace(event, actor=Actor("u-18", "Ann Lee")))
+    assert erasure.covers(event)
+    assert erasure.covers(replace(event, actor=Actor("u-17", role="moderator")))
+    assert not erasure.covers(replace(event, id=nth(9)))
+    assert not erasure.covers(replace(event, id=nth(10)))
+    assert not erasure.covers(replace(event, actor=Actor("u-18", "Ann Lee")))
 
 
 @pytest.mark.parametrize("erasure", [Erasure(), Erasure(person="u-17"), Erasure(before=nth(99))])
-def test_an_erasure_of_nobody_absorbs_nothing(erasure: Erasure):
+def test_an_erasure_of_nobody_covers_nothing(erasure: Erasure):
     """An anonymous actor is not the person that a half-made erasure leaves out."""
-    assert not any(erasure.absorbs(each) for event in EVENTS for each in (event, replace(event, actor=None)))
+    assert not any(erasure.covers(each) for event in EVENTS for each in (event, replace(event, actor=None)))
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------------------------

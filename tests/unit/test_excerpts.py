@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-import threadstore
-from threadstore import NOTICES, SPOILER_NOTICE, Actor, CommentView, excerpt
-from threadstore.views.excerpts import ELLIPSIS
-from threadstore.views.types import CONCEALMENTS
-
-ANN = Actor("u-ann", "Ann Lee")
-NOOR = Actor("u-noor", "Noor", "moderator")
+from threadstore.testing.given import MODERATOR, id_of, posted, removed
+from threadstore.views.excerpts import ELLIPSIS, NOTICES, excerpt
+from threadstore.views.thread import fold
+from threadstore.views.types import CONCEALMENTS, SPOILER_NOTICE, CommentView
 
 #: Characters as readers count them, of more than one code point each.
 CLUSTERS = (
@@ -39,9 +36,7 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "漢", " ", "\n", *CLUSTERS, "\u0301
 
 def shown(said: str, **more: Any) -> CommentView:
     """Return the view of a comment with this body."""
-    with threadstore.open(":memory:") as store:
-        article = store.thread("a")
-        return replace(article.comment(article.post(said, by=ANN)), **more)
+    return replace(fold([posted(1, said)]).comment(id_of(1)), **more)
 
 
 @pytest.mark.parametrize(
@@ -99,21 +94,16 @@ def test_what_is_withheld_has_a_notice(why: Any):
 
 def test_a_spoiler_is_covered_until_it_is_revealed():
     """The excerpt of a spoiler is the notice of its page, and its text for the reader who has opened it."""
-    with threadstore.open(":memory:") as store:
-        article = store.thread("a")
-        spoiler = article.post("The gardener did it.", by=ANN, spoiler=True)
-        assert excerpt(article.comment(spoiler)) == SPOILER_NOTICE
-        assert excerpt(article.comment(spoiler, reveal={spoiler})) == "The gardener did it."
+    thread = fold([posted(1, "The gardener did it.", spoiler=True)])
+    assert excerpt(thread.comment(id_of(1))) == SPOILER_NOTICE
+    assert excerpt(thread.comment(id_of(1), reveal={id_of(1)})) == "The gardener did it."
 
 
 def test_a_removed_comment_opens_to_moderators_alone():
     """An excerpt shows a reader what the view shows them, and no more."""
-    with threadstore.open(":memory:") as store:
-        article = store.thread("a")
-        removed = article.post("Buy my watches.", by=ANN)
-        article.remove(removed, by=NOOR)
-        assert excerpt(article.comment(removed)) == "This comment was removed by a moderator."
-        assert excerpt(article.comment(removed, reader=NOOR)) == "Buy my watches."
+    thread = fold([posted(1, "Buy my watches."), removed(2, 1)])
+    assert excerpt(thread.comment(id_of(1))) == "This comment was removed by a moderator."
+    assert excerpt(thread.comment(id_of(1), reader=MODERATOR)) == "Buy my watches."
 
 
 @pytest.mark.parametrize(("limit", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), (2.5, TypeError)])

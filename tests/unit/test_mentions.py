@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 from unicodedata import category, normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threadstore.model.events import MAX_NAME, Actor
 from threadstore.model.ids import make_id
-from threadstore.model.mentions import Names, starts_of_names
-from threadstore.views.types import Mention
+from threadstore.model.mentions import MAX_ABOVE, MAX_CALLS, Call, Mention, Names, Use, calls, is_name, resolve
+from threadstore.model.values import MAX_NAME, Actor, actor_key
+from threadstore.testing.given import id_of as fact
+from threadstore.testing.given import posted
+from threadstore.views.thread import fold
 
-Use = tuple[int, str, str]
+Spoken = tuple[int, str, str]
 
 ANN = (1, "u-ann", "Ann Lee")
 LIFE = (2, "u-life", "Thought.Life")
@@ -32,7 +33,7 @@ def id_of(n: int) -> str:
     return make_id(1_700_000_000_000 + n, 0, 0)
 
 
-def thread(*uses: Use) -> Names:
+def thread(*uses: Spoken) -> Names:
     """Return the names of comments, each given as its number, its author's id and name."""
     names = Names()
     for n, actor, name in uses:
@@ -40,15 +41,19 @@ def thread(*uses: Use) -> Names:
     return names
 
 
-def nobody_asks() -> Iterable[Actor | None]:
+def nobody_asks() -> Iterable[int]:
     """Stand in for the ancestors where one actor has the name, so that nobody needs to ask."""
     raise AssertionError("the ancestors were asked for without need")
 
 
-def spans(names: Names, body: str, *, at: int = LATE, above: Sequence[str | None] | None = None) -> list[tuple[str, str]]:
+def keys_of(actors: Iterable[str]) -> list[int]:
+    """Return the keys of some actors' ids; an empty id stands for an anonymous author."""
+    return [actor_key(actor or None) for actor in actors]
+
+
+def spans(names: Names, body: str, *, at: int = LATE, above: Sequence[str] | None = None) -> list[tuple[str, str]]:
     """Return each mention in comment *at*, below authors with the ids *above*: what it spans, and whom it means."""
-    authors = [actor and Actor(actor) for actor in above or ()]
-    found = names.find(body, comment=id_of(at), nearest=nobody_asks if above is None else lambda: authors)
+    found = names.find(body, comment=id_of(at), above=nobody_asks if above is None else lambda: keys_of(above))
     return [(body[mention.start : mention.end], mention.actor) for mention in found]
 
 
@@ -57,7 +62,7 @@ def spans(names: Names, body: str, *, at: int = LATE, above: Sequence[str | None
 
 @pytest.mark.parametrize("use", PAGE, ids=lambda use: use[2])
 @pytest.mark.parametrize("body", ["@{}, same here.", "I agree with @{}.", "(@{})", "\n@{}\n", "¿@{}?", "@@{}", "@{}"])
-def test_names_as_people_have_them(use: Use, body: str):
+def test_names_as_people_have_them(use: Spoken, body: str):
     """Spaces, dots, commas, quotes and hyphens are parts of names, and a reply may consist of a mention only."""
     _, actor, name = use
     assert spans(thread(*PAGE), body.format(name)) == [(f"@{name}", actor)]
@@ -66,7 +71,7 @@ def test_names_as_people_have_them(use: Use, body: str):
 def test_offsets_are_in_code_points():
     """The span begins at the @ and ends behind the name, counted in characters whatever their width."""
     body = "👩‍👩‍👧 é: @Ann Lee!"
-    [mention] = thread(ANN).find(body, comment=id_of(9), nearest=list)
+    [mention] = thread(ANN).find(body, comment=id_of(9), above=list)
     assert mention == Mention(body.index("@"), body.index("!"), "u-ann")
 
 
@@ -252,7 +257,7 @@ def test_another_post_in_its_place_takes_the_name_along():
 
 # --- equal names --------------------------------------------------------------------------------------------------------------
 
-ANNS: tuple[Use, ...] = tuple((n, f"u-{n}", "Ann") for n in range(1, 6))
+ANNS: tuple[Spoken, ...] = tuple((n, f"u-{n}", "Ann") for n in range(1, 6))
 
 
 @pytest.mark.parametrize(
@@ -260,12 +265,12 @@ ANNS: tuple[Use, ...] = tuple((n, f"u-{n}", "Ann") for n in range(1, 6))
     [
         (["u-2"], "u-2"),
         (["u-4", "u-2"], "u-4"),
-        (["u-x", None, "u-3", "u-1"], "u-3"),
-        (["u-x", None], "u-5"),
+        (["u-x", "", "u-3", "u-1"], "u-3"),
+        (["u-x", ""], "u-5"),
         ([], "u-5"),
     ],
 )
-def test_of_equal_names(above: list[str | None], meant: str):
+def test_of_equal_names(above: list[str], meant: str):
     """The parent's author is meant, then that of the nearest ancestor, then the latest speaker."""
     assert spans(thread(*ANNS), "@Ann, yes", above=above) == [("@Ann", meant)]
 
@@ -310,22 +315,29 @@ def test_ancestors_already_passed_are_the_nearest_still():
     assert spans(names, "@Cy @Bob", at=10, above=above) == [("@Cy", "u-3"), ("@Bob", "u-0")]
 
 
-def test_ancestors_are_walked_once_and_no_further_than_needed():
-    """A thousand mentions of three ambiguous names walk to the first of each once, however long the chain."""
-    names = thread(*((n, f"u-{n}", ["Ann", "Bob", "Cy"][n // 3]) for n in range(9)))
-    chain = [Actor("u-x"), None, Actor("u-4"), Actor("u-x"), Actor("u-7"), Actor("u-2"), *[Actor("u-1")] * 10_000]
-    asked, walked = 0, 0
+def test_ancestors_are_asked_for_once():
+    """A thousand mentions of three ambiguous names look up once, for the first of them, and every name finds its nearest."""
+    names = thread(*((n, f"u-{n}", ["Ann", "Bob", "Cy"][n // 3]) for n in range(9)), (9, "u-9", "Dee"))
+    asked = 0
 
-    def nearest() -> Iterator[Actor | None]:
-        nonlocal asked, walked
+    def above() -> Iterable[int]:
+        nonlocal asked
         asked += 1
-        for author in chain:
-            walked += 1
-            yield author
+        return iter(keys_of(["u-x", "", "u-4", "u-x", "u-7", "u-2", "u-1"]))
 
-    found = names.find("@Ann @Bob @Cy " * 1_000, comment=id_of(9), nearest=nearest)
-    assert {mention.actor for mention in found} == {"u-2", "u-4", "u-7"}
-    assert (asked, walked) == (1, 6)
+    found = names.find("@Dee @Ann @Bob @Cy " * 100, comment=id_of(10), above=above)
+    assert [mention.actor for mention in found] == ["u-9", "u-2", "u-4", "u-7"] * 100
+    assert asked == 1
+
+
+def test_the_thousand_nearest_are_looked_at():
+    """Of two with one name the one above is meant, unless so many stand between that the search has ended."""
+    for between, meant in ((MAX_ABOVE - 1, "u-1"), (MAX_ABOVE, "u-2")):
+        chain = [posted(1, by=Actor("u-1", "Ann")), posted(2, by=Actor("u-2", "Ann"))]
+        chain += [posted(3 + n, "w", to=2 + n if n else 1, by=None) for n in range(between)]
+        last = 3 + between
+        [mention] = fold([*chain, posted(last, "@Ann", to=last - 1, by=None)]).comment(fact(last)).mentions
+        assert mention.actor == meant
 
 
 # --- against the plain reading of the rules ---------------------------------------------------------------------------------
@@ -336,7 +348,7 @@ def goes_on(character: str) -> bool:
     return character.isalnum() or category(character)[0] == "M"
 
 
-def plainly(uses: dict[int, Actor], body: str, comment: int, above: Sequence[Actor | None]) -> list[Mention]:
+def plainly(uses: dict[int, Actor], body: str, comment: int, above: Sequence[str]) -> list[Mention]:
     """Return the mentions by trying every name at every place, as the rules are written."""
     spoken = {n: actor for n, actor in uses.items() if n < comment and actor.name.strip()}
     found: list[Mention] = []
@@ -352,7 +364,7 @@ def plainly(uses: dict[int, Actor], body: str, comment: int, above: Sequence[Act
             if fits:
                 name = max(fits, key=len)
                 called = {n: actor.id for n, actor in spoken.items() if actor.name == name}
-                nearest = [author.id for author in above if author is not None and author.id in called.values()]
+                nearest = [author for author in above if author in called.values()]
                 end = at + 1 + len(name)
                 found.append(Mention(at, end, nearest[0] if nearest else called[max(called)]))
         at = end
@@ -365,12 +377,12 @@ common = st.sampled_from(["a", "a b", "ab", "b", "@"])
 comments = st.integers(1, 9)
 actors = st.builds(Actor, people, common | common | letters)
 steps = st.lists(st.tuples(comments, st.none() | actors | actors), min_size=3, max_size=25)
-ancestors = st.lists(st.none() | st.builds(Actor, people), max_size=4)
+ancestors = st.lists(st.just("") | people, max_size=4)
 bodies = st.lists(st.builds("@{}".format, common | letters) | letters, max_size=8).map("".join)
 
 
 @given(steps=steps, bodies=st.lists(bodies, min_size=1, max_size=4), above=ancestors)
-def test_the_plain_reading_finds_the_same(steps: list[tuple[int, Actor | None]], bodies: list[str], above: list[Actor | None]):
+def test_the_plain_reading_finds_the_same(steps: list[tuple[int, Actor | None]], bodies: list[str], above: list[str]):
     """After any adding and discarding, at every comment, trying every name at every place gives the same mentions."""
     names, uses = Names(), dict[int, Actor]()
     for i, (n, actor) in enumerate(steps):
@@ -382,7 +394,9 @@ def test_the_plain_reading_finds_the_same(steps: list[tuple[int, Actor | None]],
             uses[n] = actor
         body = bodies[i % len(bodies)] + " @a @b @a b @ab"
         for comment in (n, 10):
-            assert list(names.find(body, comment=id_of(comment), nearest=lambda: above)) == plainly(uses, body, comment, above)
+            assert list(names.find(body, comment=id_of(comment), above=lambda: keys_of(above))) == plainly(
+                uses, body, comment, above
+            )
 
 
 @given(uses=st.dictionaries(comments, actors, min_size=2), body=bodies, seed=st.integers())
@@ -395,8 +409,8 @@ def test_the_order_of_adding_does_not_matter(uses: dict[int, Actor], body: str, 
         one.add(id_of(n), actor)
     for n, actor in shuffled:
         other.add(id_of(n), actor)
-    assert [one.find(body, comment=id_of(n), nearest=list) for n in range(14)] == [
-        other.find(body, comment=id_of(n), nearest=list) for n in range(14)
+    assert [one.find(body, comment=id_of(n), above=list) for n in range(14)] == [
+        other.find(body, comment=id_of(n), above=list) for n in range(14)
     ]
 
 
@@ -418,40 +432,6 @@ class Body(str):
         return part
 
 
-class Name(str):
-    """A name; the class counts how often any name is compared with a text that is sought, and the characters read of names."""
-
-    __slots__ = ()
-    compared = 0
-    read = 0
-
-    def __getitem__(self, index: Any) -> str:
-        """Return the slice, and count it."""
-        part = super().__getitem__(index)
-        Name.read += len(part)
-        return part
-
-    def __gt__(self, other: str) -> bool:
-        """Answer the bisection, whose question ``text < name`` comes here since a Name is a str, too."""
-        Name.compared += 1
-        return str.__gt__(self, other)
-
-
-class Speaker(NamedTuple):
-    """An actor in all that matters here; a true one takes no Name."""
-
-    id: str
-    name: str
-
-
-def test_names_count_what_bisection_compares():
-    """The counter below counts: one comparison for each halving."""
-    names = [Name(f"{n:03d}") for n in range(127)]
-    Name.compared = 0
-    assert bisect_right(names, "063") == 64
-    assert Name.compared == 7
-
-
 WORK: dict[str, tuple[list[str], str]] = {
     "nothing but signs": (["a", "b"], "@"),
     "names of signs, each just not there": (["@" * n + "!" for n in range(300)], "@"),
@@ -464,105 +444,98 @@ WORK: dict[str, tuple[list[str], str]] = {
 
 @pytest.mark.parametrize("comment", [0, 99_999], ids=["before all names", "after all names"])
 @pytest.mark.parametrize(("called", "unit"), WORK.values(), ids=WORK)
-def test_work_is_linear_in_the_body(called: list[str], unit: str, comment: int):
-    """Hostile names and bodies cost a name's length per @ and a bisection, whatever the number of names."""
-    names = Names()
-    for n, name in enumerate(called, start=1):
-        names.add(id_of(n), Speaker(f"u-{n}", Name(name)))  # type: ignore[arg-type]
-    body = Body(unit * (2_000 // len(unit)))
-    Name.compared = Name.read = 0
-    names.find(body, comment=id_of(comment), nearest=list)
-    signs, longest = body.count("@"), max(map(len, called))
-    assert Name.compared <= signs * (len(called).bit_length() + 1)
-    assert body.read <= 2 * len(body) + signs * (3 * longest + 3)
-    assert Name.read <= signs * 3 * longest + len(called) * longest
+def test_work_is_bounded(called: list[str], unit: str, comment: int):
+    """Hostile names and bodies cost, for each of a thousand @, the lengths of the names, whatever the number of names."""
+    names = thread(*((n, f"u-{n}", name) for n, name in enumerate(called, start=1)))
+    body = Body(unit * (20_000 // len(unit)))
+    names.find(body, comment=id_of(comment), above=list)
+    lengths = {len(name) for name in called}
+    assert body.read <= body.count("@") + MAX_CALLS * sum(length + 1 for length in lengths)
 
 
 def test_a_million_signs():
     """The longest body that the format allows, full of signs, holds no mention and is soon read."""
     body = Body("@" * 1_000_000)
-    assert thread(ANN, SUE).find(body, comment=id_of(LATE), nearest=nobody_asks) == ()
-    assert body.read <= 2 * len(body)
+    assert thread(ANN, SUE).find(body, comment=id_of(LATE), above=nobody_asks) == ()
+    assert body.read <= 100 * MAX_CALLS
 
 
-def test_a_hundred_thousand_mentions_among_fifty_thousand_names():
+def test_the_first_thousand_signs_are_looked_at():
+    """An @ that could begin a mention counts, whether it does or not and also within a match; one within a word does not."""
+    names = thread((1, "u-1", "Ann"), (2, "u-2", "Ann @Bob"))
+    for unit, heard in (("@Ann ", 1), ("@Zoe ", 0), ("@ ", 0)):
+        assert len(spans(names, unit * (MAX_CALLS - 1) + "@Ann")) == heard * (MAX_CALLS - 1) + 1
+        assert len(spans(names, unit * MAX_CALLS + "@Ann")) == heard * MAX_CALLS
+    assert len(spans(names, "@Ann @Bob " * MAX_CALLS)) == MAX_CALLS // 2
+    assert len(spans(names, "joe@Ann " * MAX_CALLS + "@Ann")) == 1
+
+
+def test_a_thousand_mentions_among_fifty_thousand_names():
     """Every one is found, each with the right actor, though every name is the start of others."""
     called = [f"{'a' * (n % 100)}{n // 100}" for n in range(50_000)]
     assert len({*called}) == 50_000
     names = thread(*((n, f"u-{n}", name) for n, name in enumerate(called)))
-    body = " ".join(f"@{name}" for name in [*called, *called])
-    found = names.find(body, comment=id_of(LATE), nearest=nobody_asks)
-    assert [mention.actor for mention in found] == [f"u-{n}" for n in range(50_000)] * 2
+    found = names.find(" ".join(f"@{name}" for name in called), comment=id_of(LATE), above=nobody_asks)
+    assert [mention.actor for mention in found] == [f"u-{n}" for n in range(MAX_CALLS)]
 
 
-def test_names_that_arrive_backwards_are_put_in_order_once():
+def test_names_that_arrive_backwards_are_put_in_order():
     """A hundred thousand uses of one name by two actors, the latest first, still answer by bisection."""
     names = thread(*((n, f"u-{n % 2}", "Guest") for n in range(100_000, 0, -1)))
+    assert len(names) == 1
     assert spans(names, "@Guest", at=50_001, above=[]) == [("@Guest", "u-0")]
     assert spans(names, "@Guest", at=2) == [("@Guest", "u-1")]
 
 
-def test_names_that_are_told():
-    """What is told counts like what is added: the first use by each, and the last of those told where nobody is nearer."""
-    names = Names()
-    names.tell_all([(Actor("a", "Ann"), "05"), (Actor("b", "Ann"), "03"), (Actor("c", "Ann Lee"), "04")])
-    names.tell(Actor("a", "Ann"), "02")
-    names.tell(Actor("a", "Ann"), "07")
-    names.add("06", Actor("d", "Ann"))
-    assert len(names) == 2
-
-    def called(comment: str) -> list[str]:
-        return [each.actor for each in names.find("@Ann", comment=comment, nearest=list)]
-
-    assert [called(comment) for comment in ("02", "03", "04", "08")] == [[], ["a"], ["b"], ["d"]]
-    assert [each.actor for each in names.find("@Ann Lee", comment="05", nearest=list)] == ["c"]
-    names.forget_told()
-    assert names.find("@Ann Lee @Ann", comment="05", nearest=list) == ()
-    assert len(names) == 1
+# --- in parts, for names that are kept elsewhere ----------------------------------------------------------------------------
 
 
-def test_names_told_at_once_are_those_told_one_by_one():
-    """However many are new, and whatever starts whatever."""
-    called = ["Al", "Alan", "Ala", "Bo", "Al B", "Bob", "A"]
-    told = [(Actor(f"u{number}", name), f"{number:02}") for number, name in enumerate(called)]
-    one, other = Names(), Names()
-    one.add("00", Actor("x", "Alan Bo"))
-    other.add("00", Actor("x", "Alan Bo"))
-    one.tell_all(told)
-    for actor, id in told:
-        other.tell(actor, id)
-    body = "@Alan Bo @Alan @Ala @Al B @Al @A @Bob @Bo @Alan Bob"
-    assert one.find(body, comment="50", nearest=list) == other.find(body, comment="50", nearest=list)
-    assert len(one.find(body, comment="50", nearest=list)) == 9
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("", []),
+        ("Ann", []),
+        ("@", []),
+        ("@Ann", [(0, ("Ann",))]),
+        ("@An", []),
+        ("@A", [(0, ("A",))]),
+        ("@A n", [(0, ("A n", "A"))]),
+        ("@A nn", [(0, ("A",))]),
+        ("mail@Ann, @Bob", [(10, ("Bob",))]),
+        ("@@Ann", [(1, ("Ann",))]),
+        ("@Bo\u0301b @Bob\u0301", []),
+    ],
+)
+def test_what_could_be_a_mention(body: str, found: list[tuple[int, tuple[str, ...]]]):
+    """Behind each @ that begins a word stand texts as long as names are, the longest first, each of which ends with a word."""
+    assert calls(body, {3, 1}) == found
 
 
-@pytest.mark.parametrize("known", [[], [("00", Actor("x", "Al"))], [("99", Actor("a", "Al"))]])
-def test_comments_noted_at_once_are_those_noted_one_by_one(known: list[tuple[str, Actor]]):
-    """Whatever was noted before, several speak under one name, somebody changes role or name, and one is nobody."""
-    speakers = [Actor("a", "Al"), Actor("b", "Al"), None, Actor("a", "Al", "moderator"), Actor("a", "Alan"), Actor("c", " ")]
-    comments = [(f"{number:02}", actor) for number, actor in enumerate([*speakers, *reversed(speakers)], 1)]
-    one, other = Names(), Names()
-    for names in (one, other):
-        for id, actor in known:
-            names.add(id, actor)
-    one.add_all(comments)
-    for id, actor in comments:
-        other.add(id, actor)
-    for _ in range(2):
-        for at in range(14):
-            found = [names.find("@Al @Alan", comment=f"{at:02}", nearest=list) for names in (one, other)]
-            assert found[0] == found[1]
-        assert len(one) == len(other) == 2
-        for names in (one, other):
-            names.discard("01")
-            names.discard("05")
+def use(actor: str, last: str) -> Use:
+    return Use(actor, actor_key(actor), last)
 
 
-def test_a_name_starts_behind_an_at_and_ends_with_a_word():
-    """Within a word there is no name, before a combining mark none ends, and what is too long is none."""
-    assert list(starts_of_names("mail@Ann, @Bo\u0301b_ Lee")) == ["Bo\u0301b", "Bo\u0301b_", "Bo\u0301b_ Lee"]
-    assert list(starts_of_names("@x@y")) == ["x", "x@y"]
-    assert list(starts_of_names("@" + "a" * MAX_NAME)) == ["a" * MAX_NAME]
-    assert list(starts_of_names("@" + "a" * MAX_NAME + ".")) == ["a" * MAX_NAME]
-    assert list(starts_of_names("@" + "a" * (MAX_NAME + 1))) == []
-    assert list(starts_of_names("@")) == []
+def test_the_answer_goes_by_the_uses_that_are_given():
+    """A name that nobody used is no name, whether it is given without uses or not at all; of the others the rules choose."""
+    found = [Call(0, ("Ann Lee", "Ann")), Call(8, ("Bob",)), Call(20, ("Cy",)), Call(30, ("Dee",))]
+    uses = {"Ann Lee": [], "Ann": [use("u-1", "01"), use("u-2", "02")], "Bob": (use("u-3", "03"),), "Cy": []}
+    assert resolve(found, uses, lambda: keys_of(["u-1"])) == (Mention(0, 4, "u-1"), Mention(8, 12, "u-3"))
+    assert resolve(found, uses, list) == (Mention(0, 4, "u-2"), Mention(8, 12, "u-3"))
+    assert resolve(found, {}, nobody_asks) == resolve([], uses, nobody_asks) == ()
+
+
+def test_who_used_which_name_where():
+    """Each name is given with each actor who used it and the comments that did, in order."""
+    names = thread((3, "u-1", "Ann"), (1, "u-1", "Ann"), (2, "u-2", "Ann"), (4, "u-2", "Bob"), (5, "u-3", "Cy"))
+    names.discard(id_of(5))
+    assert sorted(names.uses()) == [
+        ("Ann", "u-1", [id_of(1), id_of(3)]),
+        ("Ann", "u-2", [id_of(2)]),
+        ("Bob", "u-2", [id_of(4)]),
+    ]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Ann", True), (" a ", True), ("", False), (" \u2003", False)])
+def test_which_names_there_are(name: str, expected: bool):
+    """White space is no name."""
+    assert is_name(name) is expected

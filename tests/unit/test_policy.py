@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import pytest
 
-from threadstore.model.events import MAX_BODY, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor
 from threadstore.model.policy import Policy, Rules
+from threadstore.model.values import MAX_BODY, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor
 
 DEFAULTS: dict[str, Any] = {
     "max_body": 20_000,
@@ -70,7 +70,7 @@ def test_every_number_is_tried_here():
 
 @pytest.mark.parametrize("field", NUMBERS)
 def test_a_number_has_its_bounds(field: str):
-    """The bounds belong to the range, and no application allows what the format can not hold."""
+    """The bounds belong to the range, and no application allows what the format cannot hold."""
     least, most, _ = NUMBERS[field]
     assert getattr(Policy(**{field: least}), field) == least
     bounds = f"{field} must be at least {least}" + (f" and at most {most}" if most else "")
@@ -119,7 +119,7 @@ def test_anonymous_is_a_bool(value: Any):
 
 @pytest.mark.parametrize("field", ["screen", "may"])
 def test_a_hook_is_called(field: str):
-    """A hook that can not be called is noticed when the policy is made, not when somebody posts."""
+    """A hook that cannot be called is noticed when the policy is made, not when somebody posts."""
     assert getattr(Policy(**{field: print}), field) is print
     with pytest.raises(TypeError, match=f"'{field}' must be callable"):
         Policy(**{field: "hold"})

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from threadstore.model.ids import MAX_MILLIS, id_for, make_id
-from threadstore.model.ranking import ORDERS, Order, Votes, heat, key, longest_age
+from threadstore.model.ranking import _GUESSED, ORDERS, Order, Votes, _cube_root, heat, key, longest_age
 
 HOUR = 3_600_000
 NOW = 1_700_000_000_000
@@ -256,3 +256,18 @@ def test_minted_ids_rank():
     """Ids of imports carry their time like any other."""
     early, late = (Votes(id, 0, 0, id) for id in (id_for(NOW - HOUR, "a"), id_for(NOW, "b")))
     assert page("hot", early, late) == [1, 0]
+
+
+@pytest.mark.parametrize("root", [1, 2, 3, 10**5, 2**26 - 1, 208_063, 10**15 - 1, 10**15, 10**15 + 1, 10**18 + 9, 10**40, 3**70])
+def test_cube_roots_are_exact(root: int):
+    """The whole part of a cube root is exact beside each cube, where a float guesses it and where the number is too large."""
+    assert [_cube_root(root**3 + more) for more in (0, 1)] == [root, root]
+    assert root == 1 or _cube_root(root**3 - 1) == root - 1
+    assert _cube_root((root + 1) ** 3 - 1) == root
+
+
+@given(number=st.integers(1, _GUESSED * 1_000))
+def test_any_cube_root_is_exact(number: int):
+    """It is the largest whole number whose cube is at most the number."""
+    root = _cube_root(number)
+    assert root**3 <= number < (root + 1) ** 3

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from threadstore.model.codec import encode
+from threadstore.model.erasure import redact
 from threadstore.model.events import (
     REGISTERS,
-    Actor,
     CommentEdited,
     CommentPosted,
     CorrectionSuggested,
@@ -23,11 +23,10 @@ from threadstore.model.events import (
     ReactionWithdrawn,
     Shape,
     SpoilerMarked,
-    TextQuote,
-    redact,
 )
 from threadstore.model.ids import make_id
 from threadstore.model.registers import Cell, join
+from threadstore.model.values import Actor, TextQuote
 
 
 def nth(number: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,20 +16,15 @@ from threadstore import (
     CommentDeleted,
     CommentEdited,
     CommentPosted,
-    CorruptRecord,
-    Damage,
     NotAllowed,
     PersonErased,
     ReactionGiven,
-    Record,
     StoredThread,
     StoreFull,
     StoreUnavailable,
     ThreadStore,
     UnsupportedSchema,
 )
-from threadstore.log.memory import MemoryLog
-from threadstore.log.protocol import Appended, Position, Revision
 from threadstore.model.ids import make_id
 from threadstore.testing.given import (
     ANN,
@@ -44,7 +38,7 @@ from threadstore.testing.given import (
     posted,
     reacted,
 )
-from threadstore.testing.places import Place, Wall
+from threadstore.testing.places import Place
 
 
 def bodies(thread: StoredThread, **reading: object) -> list[str | None]:
@@ -136,15 +130,13 @@ def test_a_sound_store_has_no_damage(later: Place):
     assert list(store.verify()) == []
 
 
-def test_damage_is_passed_on():
-    """What the log finds wrong is yielded as it is."""
-    damage = Damage("checksum", Position(3), "a", "the record was changed")
-
-    class Damaged(MemoryLog):
-        def verify(self) -> Iterator[Damage]:
-            return iter([damage])
-
-    assert damage in list(ThreadStore(Damaged()).verify())
+def test_damage_of_the_log_is_told_with_its_place(store: ThreadStore):
+    """What the log finds wrong is yielded as it is, and nothing else is concluded from what is left of the thread."""
+    store.thread("a").post("I was there.")
+    store.thread("a").post("So was I.")
+    with store.log.database.writing() as connection:
+        connection.execute("UPDATE events SET crc = zeroblob(4) WHERE position = 2")
+    assert [(damage.kind, damage.position, damage.thread) for damage in store.verify()] == [("checksum", 2, "a")]
 
 
 def test_a_backup_is_a_store(later: Place, tmp_path: Path):
@@ -182,20 +174,12 @@ def test_a_backup_overwrites_nothing(store: ThreadStore, tmp_path: Path):
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_backup_that_fails_leaves_no_file(tmp_path: Path, wall: Wall):
-    """Half a copy is not left to be taken for one."""
-
-    class Damaged(MemoryLog):
-        def read_all(self, *, after: int = 0, limit: int | None = None) -> Iterator[Record]:
-            return iter([*super().read_all(after=after, limit=limit), Record(Position(2), Revision(1), "b", b"\xc1")])
-
-    store = ThreadStore(Damaged(), now=wall)
+def test_a_backup_that_fails_leaves_no_file(store: ThreadStore, tmp_path: Path):
+    """Where there can be no copy there is none, nor half of one."""
     store.thread("a").post("I was there.")
-    with pytest.raises(CorruptRecord):
-        store.backup(tmp_path / "copy.db")
-    assert list(tmp_path.iterdir()) == []
     with pytest.raises(StoreUnavailable):
         store.backup(tmp_path / "nowhere" / "copy.db")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_store_of_a_newer_release_is_not_opened(tmp_path: Path):
@@ -207,23 +191,18 @@ def test_a_store_of_a_newer_release_is_not_opened(tmp_path: Path):
         threadstore.open(tmp_path / "comments.db")
 
 
-def test_a_full_device_is_not_hidden():
+def test_a_full_device_is_not_hidden(place: Place):
     """A write for which there is no room says so, and can be repeated when there is."""
-
-    class Full(MemoryLog):
-        room = 0
-
-        def append(self, *arguments: object, **options: object) -> Appended:
-            if not self.room:
-                raise StoreFull("comments.db")
-            return super().append(*arguments, **options)
-
-    log = Full()
-    article = ThreadStore(log, now=Wall()).thread(THREAD)
+    store = place.open()
+    article, writer = store.thread(THREAD), store.log.database._writer
+    [pages] = writer.execute("PRAGMA page_count").fetchone()
+    [most] = writer.execute("PRAGMA max_page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreFull):
-        article.post("I was there.", by=CYD, id=fresh_id(1))
-    log.room = 1
-    assert article.post("I was there.", by=CYD, id=fresh_id(1)) == fresh_id(1)
+        article.post("I was there." * 1_000, by=CYD, id=fresh_id(1))
+    assert store.log.position() == 0
+    writer.execute(f"PRAGMA max_page_count = {most}")
+    assert article.post("I was there." * 1_000, by=CYD, id=fresh_id(1)) == fresh_id(1)
     article.react(fresh_id(1), by=BOB)
     article.delete(fresh_id(1), by=CYD)
     assert [type(event) for event in article.history()] == [CommentPosted, ReactionGiven, CommentDeleted]

@@ -23,8 +23,7 @@ from threadstore import (
     UnknownEvent,
     fold,
 )
-from threadstore.log.memory import MemoryLog
-from threadstore.log.protocol import Appended
+from threadstore.log.sqlite import SqliteLog
 from threadstore.model.ids import make_id, time_of
 from threadstore.testing.given import (
     ANN,
@@ -39,7 +38,7 @@ from threadstore.testing.given import (
     posted,
     reacted,
 )
-from threadstore.testing.places import Place, Wall
+from threadstore.testing.places import Place
 
 SKEW = Policy().max_clock_skew
 YEAR = 365 * 24 * 3_600_000
@@ -91,7 +90,7 @@ def test_a_replica_shows_what_the_original_shows(later: Place):
     article.remove(id_of(2), by=MODERATOR, reason="rude")
     article.pin(id_of(1), by=MODERATOR)
     article.suggest_correction(TextQuote("teh"), "the", by=BOB)
-    replica = ThreadStore(MemoryLog(), now=later.wall)
+    replica = ThreadStore(SqliteLog.open(":memory:"), now=later.wall)
     replica.merge(reversed(list(original.export())))
     for key in original.threads():
         mine, theirs = replica.thread(key), original.thread(key)
@@ -199,17 +198,9 @@ def test_an_erasure_that_nobody_may_make_erases_nothing(later: Place):
     assert store.log.position() == 3
 
 
-def test_an_erasure_finds_its_way_between_conflicts(wall: Wall):
-    """Where a merge must be taken apart because of a conflict, its erasures go first: no text that they take is ever stored."""
-
-    class Watched(MemoryLog):
-        def append(self, *arguments: object, **options: object) -> Appended:
-            appended = super().append(*arguments, **options)
-            assert "unspeakable" not in str(list(self.read_all()))
-            return appended
-
-    wall.ms = moment(10_000)
-    store = ThreadStore(Watched(), now=wall)
+def test_an_erasure_finds_its_way_between_conflicts(later: Place):
+    """Where a merge must be taken apart because of a conflict, its erasures leave no text that they take."""
+    store = later.open()
     store.merge([posted(7)])
     facts = [posted(1, "unspeakable"), posted(7, "forged"), *(posted(number) for number in range(10, 14)), erased(60, 1)]
     with pytest.raises(MergeRefused) as refusal:
@@ -217,6 +208,45 @@ def test_an_erasure_finds_its_way_between_conflicts(wall: Wall):
     assert [id for id, _ in refusal.value.refused] == [id_of(7)]
     assert "unspeakable" not in str(list(store.export()))
     assert store.thread(THREAD).counts() == threadstore.Counts(5, 0, 5, 0, 1)
+
+
+def test_a_merge_tells_how_far_it_is(later: Place):
+    """After each batch it is told how many events were looked at, and of what was refused, in the place of an error."""
+    store = later.open()
+    later.wall.ms = moment(20_000)
+    told: list[int] = []
+    refused: list[tuple[str, type[Exception]]] = []
+    facts = [posted(number) for number in range(1, 10_003)]
+    ahead = replace(posted(3), id=fresh_id(3, moment(20_000) + SKEW + 1))
+    new = store.merge(
+        [ahead, *facts, posted(2, "forged")],
+        progress=told.append,
+        on_refused=lambda id, error: refused.append((id, type(error))),
+    )
+    assert (new, told) == (10_002, [10_000, 10_003])
+    assert refused == [(ahead.id, ClockSkew), (id_of(2), ConflictingEvent)]
+
+
+def test_a_merge_into_rows_of_other_rules(later: Place):
+    """What comes to a thread whose rows are of other rules is folded with all that was there."""
+    later.open().merge([posted(1), posted(2, to=1, by=BOB)])
+    store = later.open(policy=Policy(moderators={"reader"}, kinds={"up"}))
+    assert store.merge([posted(3), reacted(4, 1, "up")]) == 2
+    assert store.thread(THREAD).view().comments[0].reactions == {"up": 1}
+    assert later.open().thread(THREAD).view().comments[0].reactions == {}
+    assert later.open().thread(THREAD).counts().total == 3
+
+
+def test_a_merge_of_a_thread_with_a_damaged_fact(later: Place):
+    """Where a fact that the rows were made of is damaged, they are made anew of what is left, and what comes is taken in."""
+    store = later.open()
+    store.merge([posted(1), CommentEdited(id=id_of(2), thread=THREAD, actor=ANN, comment=id_of(1), body="again"), posted(3)])
+    with store.log.database.writing() as connection:
+        connection.execute("UPDATE events SET crc = zeroblob(4) WHERE position = 2")
+    edit = CommentEdited(id=id_of(5), thread=THREAD, actor=ANN, comment=id_of(1), body="and again")
+    assert store.merge([edit, posted(6)]) == 2
+    view = store.thread(THREAD).view()
+    assert ([comment.body for comment in view.comments], view.unreadable) == (["and again", "w3", "w6"], 1)
 
 
 def test_an_export_goes_on_from_a_position(later: Place):

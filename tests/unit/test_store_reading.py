@@ -63,13 +63,14 @@ def test_a_subscriber_hears_what_is_written_while_it_reads(store: ThreadStore):
 
 def must_be_woken(store: ThreadStore, monkeypatch: pytest.MonkeyPatch) -> Signal:
     """Let a subscriber wait until somebody wakes it, and return the signal that it waits."""
-    waiting, wait = Signal(), store._news.wait
+    waiting, condition = Signal(), store._news._condition
+    wait = condition.wait
 
     def wait_for_news(timeout: float) -> None:
         waiting.set()
         assert wait(60), "nobody woke the subscriber"
 
-    monkeypatch.setattr(store._news, "wait", wait_for_news)
+    monkeypatch.setattr(condition, "wait", wait_for_news)
     return waiting
 
 
@@ -100,7 +101,7 @@ def test_a_subscriber_finds_what_other_processes_write(place: Place, monkeypatch
         looked.append(timeout)
         other.thread(THREAD).post("There.")
 
-    monkeypatch.setattr(store._news, "wait", look)
+    monkeypatch.setattr(store._news._condition, "wait", look)
     assert next(store.subscribe(timeout=600)).event.body == "There."
     assert len(looked) == 1
     assert 0 < looked[0] < 1
@@ -120,7 +121,7 @@ def test_a_subscriber_hears_that_the_store_is_closed(place: Place, monkeypatch: 
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(list, store.subscribe(timeout=600))
         assert waiting.wait(60)
-        with store._news:
+        with store._news._condition:
             pass  # it does wait by now
         store.close()
         with pytest.raises(StoreClosed):
@@ -205,8 +206,21 @@ def test_the_queue_of_all_threads(place: Place):
     ]
 
 
+def test_a_queue_of_some_threads(place: Place):
+    """Of many threads that wait the first are shown, and the rest behind them."""
+    store = place.open()
+    for key in "abc":
+        store.thread(key).post("wait", by=BOB, held=True)
+        place.wall.ms += 1
+    pages = store.queue(threads=2)
+    assert [page.thread for page in pages] == ["a", "b"]
+    assert [page.thread for page in store.queue(after=pages[-1].items[0].since)] == ["c"]
+    with pytest.raises(ValueError, match="threads"):
+        store.queue(threads=0)
+
+
 def test_what_a_person_said_long_ago(place: Place):
-    """What a thread's summary no longer lists stands as the thread says: edited, erased, withheld from some, or as it was."""
+    """What a person said long ago stands as the thread says: edited, erased, withheld from some, or as it was."""
     store = place.open()
     article = store.thread("a")
     said = [article.post(f"w{number}", by=ANN) for number in range(5)]

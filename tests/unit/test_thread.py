@@ -6,9 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from threadstore.model.events import Actor, CommentPosted, Event, UnknownEvent, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import CommentPosted, Event, UnknownEvent
 from threadstore.model.ids import NIL
 from threadstore.model.policy import Policy
+from threadstore.model.state import cells_of_facts
+from threadstore.model.values import Actor
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -66,11 +69,19 @@ def test_a_redacted_twin_changes_nothing():
 
 
 def test_a_post_that_carries_flags_is_one_change():
-    """However many registers a fact writes, it is let in once."""
+    """However many registers a fact writes, it changes the thread once."""
     thread = Thread(THREAD)
     assert thread.apply(posted(1, spoiler=True, held=True))
     assert thread.changes == 1
     assert set(thread.cells(id_of(1))) == {"posted", "spoiler", "held"}
+
+
+def test_cells_are_made_of_the_facts_about_one_target():
+    """Facts about one comment, in any order, make the cells that a thread has of it."""
+    facts = [posted(1, spoiler=True), edited(2, 1), held(3, 1), approved(4, 1, cancels=[3]), deleted(5, 1)]
+    cells = fold(facts).cells(id_of(1))
+    assert all(cells_of_facts(order) == cells for order in permutations(facts))
+    assert cells_of_facts([]) == {}
 
 
 @pytest.mark.parametrize("thing", [None, "posted", ANN, object(), Event(id=id_of(1), thread=THREAD)])
@@ -134,6 +145,32 @@ def test_cells_of_nothing():
     assert sorted(thread.targets()) == [id_of(1), id_of(2)]
 
 
+def test_a_simple_comment_is_kept_once():
+    """Of a comment that was posted and reacted to the cells hold the post; whatever else is said of it joins them."""
+    thread = fold([posted(1), reacted(2, 1)])
+    assert thread.cells(id_of(1)) == {"posted": {(id_of(1),): posted(1)}}
+    assert list(thread.targets()) == [id_of(1)]
+    thread.apply(edited(3, 1))
+    assert set(thread.cells(id_of(1))) == {"posted", "edited"}
+    assert list(thread.targets()) == [id_of(1)]
+
+
+def test_reactions_stand_apart():
+    """An actor's last reaction of a kind is found by comment, actor and kind; anonymous ones stand, and nobody's are theirs."""
+    thread = fold([reacted(2, 1), unreacted(3, 1), reacted(4, 1, "up"), reacted(5, 1, by=None), reacted(6, 2, by=ANN)])
+    assert thread.reaction(id_of(1), "bob", "support") == unreacted(3, 1)
+    assert thread.reaction(id_of(1), "bob", "up") == reacted(4, 1, "up")
+    assert thread.reaction(id_of(1), "ann", "support") is None
+    assert {key: number_of(event.id) for key, event in thread.reactions()} == {
+        (id_of(1), "bob", "support"): 3,
+        (id_of(1), "bob", "up"): 4,
+        (id_of(1), None, "support"): 5,
+        (id_of(2), "ann", "support"): 6,
+    }
+    assert not thread.apply(reacted(2, 1))
+    assert list(thread.targets()) == []
+
+
 def test_two_facts_under_one_id_are_both_known():
     """The thread knows both, and a third time either is no news."""
     first, second = edited(2, 1, "a"), edited(2, 1, "b", by=BOB)
@@ -192,7 +229,7 @@ def test_merging_joins_what_both_know(looked_at: bool):
         expected = fold([*mine, posted(3), *others])
         assert one.merge(other).digest() == expected.digest()
         assert one.view(reader=MODERATOR, order="top") == expected.view(reader=MODERATOR, order="top")
-        one.outline(Policy().rules).check()
+        one.index(Policy().rules).check()
 
 
 def test_merging_takes_the_key():
@@ -212,13 +249,14 @@ def test_another_thread_is_not_merged(other: Thread):
 
 
 def test_merging_keeps_the_ids_that_were_seen():
-    """An id that only the other's snapshot remembers was seen."""
-    other = Thread.restored(THREAD, SOME, revision=9, latest=id_of(8), earliest=id_of(0))
+    """An id that the other has seen was seen, whether or not its fact still stands, or is of a kind that is known."""
+    other = fold([*SOME, UNKNOWN, posted(0)])
     for one in (Thread(THREAD), fold(SOME)):
         one.merge(other)
-        assert (one.latest, one.earliest) == (id_of(8), id_of(0))
-    fresh = Thread(THREAD).merge(Thread.restored(THREAD, (), revision=1, latest=id_of(3), earliest=id_of(2)))
-    assert (fresh.latest, fresh.earliest) == (id_of(3), id_of(2))
+        assert (one.latest, one.earliest) == (UNKNOWN.id, id_of(0))
+        assert one.fact(UNKNOWN.id) == UNKNOWN
+    early, late = fold([posted(1)]), fold([posted(2)])
+    assert (early.merge(late).latest, late.merge(early).earliest) == (id_of(2), id_of(1))
 
 
 def test_merging_counts_what_changed():
@@ -229,30 +267,6 @@ def test_merging_counts_what_changed():
     assert one.merge(other).changes == before + 3
     one.apply(reacted(6, 2, by=BOB))
     assert other.digest() == fold(SOME).digest()
-
-
-# --- snapshots ----------------------------------------------------------------------------------------------------------------
-
-
-def test_restoring():
-    """The facts that stand make an equal thread, which knows the revision and the ids that it had seen."""
-    thread = fold([*SOME, edited(6, 1)])
-    restored = Thread.restored(THREAD, thread.standing_facts(), revision=6, latest=thread.latest, earliest=thread.earliest)
-    assert restored.digest() == thread.digest()
-    assert (restored.revision, restored.latest, restored.earliest) == (6, id_of(6), id_of(1))
-    for late in (edited(2, 1), edited(7, 1), deleted(8, 2, by=BOB)):
-        assert restored.apply(late) == thread.apply(late)
-    assert restored.digest() == thread.digest()
-    empty = Thread.restored(THREAD, (), revision=3, latest=id_of(3), earliest=id_of(2))
-    assert (empty.latest, empty.earliest) == (id_of(3), id_of(2))
-
-
-def test_what_was_restored_has_no_past():
-    """A snapshot does not hold what was overwritten, so it can not say how things stood; nor can what it was merged into."""
-    restored = Thread.restored(THREAD, SOME, revision=5, latest=id_of(5), earliest=id_of(1))
-    for thread in (restored, fold(SOME).merge(restored)):
-        with pytest.raises(ValueError, match="snapshot"):
-            thread.as_of(moment(3))
 
 
 # --- the past -----------------------------------------------------------------------------------------------------------------
@@ -346,14 +360,13 @@ def test_the_past_is_of_the_set():
 
 def test_a_past_of_ones_own_making():
     """Any set of facts may be looked at with today's texts: what a log held, say."""
-    thread = fold([posted(1), posted(2), edited(3, 1, "w3")])
-    thread.revision = 3
-    past = thread.past([posted(1)])
-    assert past.view().comments[0].body == "w3"
-    assert past.view().revision == 3
-    newer = fold([posted(1), posted(2), edited(3, 1, "w3"), edited(4, 1, "w4")])
-    past.look_from(newer)
-    assert past.view().comments[0].body == "w4"
+    thread = fold([posted(1), posted(2), edited(3, 1, "w3"), suggested(4), posted(4), described(5, "w5")])
+    past = thread.past([posted(1), suggested(4), removed(6, 4)])
+    assert [comment.body for comment in past.view().comments] == ["w3"]
+    assert past.view().title == "w5"
+    assert [number_of(each.id) for each in past.corrections()] == [4]
+    thread.apply(edited(7, 1, "w7"))
+    assert past.view().comments[0].body == "w7"
 
 
 # --- reading ------------------------------------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ from threadstore import (
     Thread,
     fold,
 )
-from threadstore.model.events import MAX_BODY
 from threadstore.model.ids import NIL, time_of
+from threadstore.model.values import MAX_BODY
 from threadstore.testing.traces import (
     DOWN,
     MODERATOR,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, permutations
 from typing import Any
 
 import msgspec
 import pytest
 
 from threadstore.errors import CommentNotFound, InvalidCursor
-from threadstore.model.events import Actor, CommentPosted, Event, TextQuote, UnknownEvent, redact
+from threadstore.model.events import CommentPosted, Event
 from threadstore.model.ids import NIL, time_of
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS
+from threadstore.model.values import Actor, TextQuote
+from threadstore.plans import run
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -48,8 +50,9 @@ from threadstore.testing.given import (
     unlocked,
     unpinned,
 )
-from threadstore.views.history import withholder
-from threadstore.views.lens import Outlined
+from threadstore.views.pages import flat_page, replies_page, thread_page
+from threadstore.views.queue import queue_page
+from threadstore.views.request import PageRequest
 from threadstore.views.thread import Thread, fold
 from threadstore.views.types import CommentView, Counts, Mention, QueueView, ThreadView
 
@@ -122,7 +125,7 @@ def test_a_plain_comment():
         text_id=id_of(2),
         body="Yes.",
         concealed=None,
-        standing=(),
+        flags=(),
         stale=False,
         spoiler=False,
         reactions={},
@@ -167,13 +170,16 @@ def test_what_is_not_there():
             assert caught.value.args == (THREAD, id_of(number))
 
 
-def test_a_page_is_the_readers():
-    """What a reader does with a page does not reach the thread."""
-    thread = fold([posted(1, meta={"site": "a.example"}), reacted(2, 1)])
-    thread.view().comments[0].meta["site"] = "elsewhere"
-    thread.view().comments[0].reactions["support"] = 9
-    assert thread.view().comments[0].meta == {"site": "a.example"}
-    assert thread.view().comments[0].reactions == {"support": 1}
+def test_a_page_cannot_be_changed():
+    """What one reader is shown may be shown to the next, so nobody changes it: neither its fields nor its dicts."""
+    thread = fold([posted(1, meta={"site": "a.example"}), reacted(2, 1), reported(3, 1)])
+    [comment] = thread.view(reader=MODERATOR).comments
+    for shown in (comment.meta, comment.reactions, comment.marks):
+        with pytest.raises(TypeError, match="views cannot be changed"):
+            shown["site"] = "elsewhere"
+    with pytest.raises(AttributeError):
+        comment.body = "elsewhere"
+    assert (comment.meta, comment.reactions) == ({"site": "a.example"}, {"support": 1})
 
 
 def test_pages_go_straight_to_json():
@@ -225,10 +231,18 @@ def test_who_sees_what(name: str, reader: str):
     for reveal, who in (((), opens), ({id_of(9)}, opens), ({id_of(1)}, opens_revealed), ("all", opens_revealed)):
         comment = see(posted(1), *facts, reader=READERS[reader], reveal=reveal)
         assert (comment.body is not None) == (comment.concealed is None) == (reader in who)
-        assert comment.standing[0] == flag
+        assert comment.flags[0] == flag
         if reader not in opens_revealed:
             assert comment.concealed == flag
         assert comment.body in (None, "w1")
+
+
+def test_only_an_actor_brings_a_role():
+    """Where readers moderate, whoever comes with the role does, and a bare id does not: nobody has vouched for a role of it."""
+    policy = Policy(moderators={"reader", "moderator"})
+    for reader, opens in ((BOB, True), ("bob", False), ("ann", False), (AUTHOR, False)):
+        comment = see(posted(1), removed(2, 1), reader=reader, policy=policy)
+        assert (comment.concealed is None, bool(comment.marks)) == (opens, opens)
 
 
 def test_nobody_is_not_the_anonymous_author():
@@ -310,7 +324,7 @@ def test_a_placeholder():
     """It has the missing id and its replies, and nothing else; moderators see no more of it."""
     for reader in (None, MODERATOR):
         found = see(posted(3, to=2), posted(4, to=2, held=True), pinned(5, 2), removed(6, 2), of=2, reader=reader)
-        assert (found.id, found.concealed, found.standing) == (id_of(2), "missing", ("missing",))
+        assert (found.id, found.concealed, found.flags) == (id_of(2), "missing", ("missing",))
         assert (found.posted_at, found.text_id, found.reply_count) == (moment(2), id_of(2), 1)
         assert (found.author, found.parent, found.body, found.edited_at, found.edited_by) == (None,) * 5
         assert (found.reactions, found.meta, found.marks) == ({}, {}, {})
@@ -334,6 +348,21 @@ def test_an_orphan_moves_home():
     thread.apply(posted(2, to=1))
     assert tree(thread.view().comments) == {1: {2: {3: {4: {}}}}}
     assert thread.comment(id_of(4)).depth == 3
+
+
+def test_a_reply_to_a_correction():
+    """A correction is no comment: what answers one hangs under the nil placeholder, whichever came first."""
+    facts = [suggested(1), posted(2, to=1), posted(3, to=2)]
+    for order in permutations(facts):
+        thread = Thread(THREAD)
+        for fact in order:
+            thread.view()
+            thread.apply(fact)
+        assert tree(thread.view().comments) == {0: {2: {3: {}}}}
+        assert [number_of(each.id) for each in thread.corrections()] == [1]
+        thread.apply(posted(1))
+        assert tree(thread.view().comments) == {1: {2: {3: {}}}}
+        assert thread.corrections() == ()
 
 
 # --- counts -------------------------------------------------------------------------------------------------------------------
@@ -394,6 +423,12 @@ def test_what_a_moderator_finds_is_where_it_belongs():
         assert numbers(thread.view(**options).comments) == expected
         for limit in (1, 2, 3):
             assert numbers(tuple(all_pages(thread.view, limit=limit, **options))) == expected
+
+
+def test_restored_comments_are_back():
+    """What was removed and restored with the text that stands is public again."""
+    assert tree(page(posted(1), removed(2, 1), restored(3, 1, cancels=[2])).comments) == {1: {}}
+    assert time_of(page(posted(1)).comments[0].id) == moment(1)
 
 
 # --- mentions -----------------------------------------------------------------------------------------------------------------
@@ -709,9 +744,8 @@ def test_pins_are_first_or_not(pinned: object):
 def test_replies():
     """The replies of one comment, page by page, with their own."""
     thread = fold([posted(1), *(posted(number, to=1) for number in range(2, 7)), posted(7, to=2), posted(8, to=7)])
-    thread.revision = 8
     first = thread.replies(id_of(1), limit=2, depth=1)
-    assert (first.thread, first.comment, first.revision, first.left) == (THREAD, id_of(1), 8, 3)
+    assert (first.thread, first.comment, first.revision, first.left) == (THREAD, id_of(1), 0, 3)
     assert tree(first.comments) == {2: {7: {}}, 3: {}}
     assert (first.comments[0].depth, first.comments[0].replies[0].left) == (1, 1)
     assert numbers(tuple(all_pages(thread.replies, id_of(1), after=first.next, limit=2))) == [4, 5, 6]
@@ -720,18 +754,29 @@ def test_replies():
     assert numbers(fold([posted(3, to=2)]).replies(id_of(2)).comments) == [3]
 
 
+def test_replies_go_on_behind_any_id():
+    """They stand in the order of their ids, so each id is a place to go on from: a reply's, the comment's own, a stranger's."""
+    thread = fold([posted(1), *(posted(number, to=1) for number in (3, 5, 7)), posted(4)])
+    for after, expected in ((NIL, [3, 5, 7]), (id_of(1), [3, 5, 7]), (id_of(3), [5, 7]), (id_of(4), [5, 7]), (id_of(9), [])):
+        assert numbers(thread.replies(id_of(1), after=after).comments) == expected
+    orphans = fold([posted(2, to=2), posted(3, to=3)])
+    assert orphans.view(replies=0).comments[0].more == NIL
+    assert numbers(orphans.replies(NIL, after=NIL).comments) == [2, 3]
+
+
+@pytest.mark.parametrize("after", ["", "x", id_of(3).upper(), id_of(3)[:-1], "../etc", "\0", b"x", 7, ("a",)])
+def test_what_is_no_id_is_no_place_to_go_on_from(after: Any):
+    """A cursor of another listing, or something that is no cursor at all, is refused as such."""
+    thread = fold([posted(1), posted(2, to=1), posted(3, to=1), posted(4)])
+    with pytest.raises(InvalidCursor):
+        thread.replies(id_of(1), after=after)
+    with pytest.raises(InvalidCursor):
+        thread.replies(id_of(1), after=thread.view(limit=1).next)
+
+
 def test_cursors_fit_one_listing():
-    """A cursor is good for its thread, its kind of page, its order, its pins and its comment, and for nothing else."""
-    facts = [
-        posted(1),
-        posted(2),
-        posted(3, to=1),
-        posted(4, to=1),
-        posted(5, to=2),
-        posted(6, to=2),
-        posted(7, held=True),
-        posted(8, held=True),
-    ]
+    """A cursor of a page of the top level, a list or a queue is good for its thread, its order and its pins alone."""
+    facts = [posted(1), posted(2), posted(3, to=1), posted(4, held=True), posted(5, held=True)]
     thread = fold(facts)
     other = fold([msgspec.structs.replace(fact, thread="elsewhere") for fact in facts])
     cursors = {
@@ -741,7 +786,6 @@ def test_cursors_fit_one_listing():
             for is_pinned in (False, True)
         },
         **{("flat", order): thread.flat(order=order, limit=1).next for order in ORDERS},
-        **{("replies", number): thread.replies(id_of(number), limit=1).next for number in (1, 2)},
         "queue": thread.queue(limit=1).next,
     }
 
@@ -750,8 +794,6 @@ def test_cursors_fit_one_listing():
             return of.queue(after=cursor)
         if place[0] == "flat":
             return of.flat(order=place[1], after=cursor)
-        if place[0] == "replies":
-            return of.replies(id_of(place[1]), after=cursor)
         return of.view(order=place[0], pinned=place[1], after=cursor)
 
     assert len(set(cursors.values())) == len(cursors)
@@ -780,6 +822,16 @@ def test_a_moderators_cursor_is_nobodys_key():
     cursor = thread.view(limit=2, reader=MODERATOR).next
     assert numbers(thread.view(after=cursor).comments) == [4]
     assert numbers(thread.view(after=cursor, reader=MODERATOR).comments) == [3, 4]
+
+
+def test_a_page_says_where_its_thread_stands_in_a_log():
+    """What reads a thread from a log says at which revision, and how much of it could not be read; every page repeats it."""
+    source = fold([posted(1), posted(2, to=1), posted(3, held=True)]).source(None, revision=7, unreadable=2)
+    found = run(thread_page(source, PageRequest()))
+    assert (found.revision, found.unreadable) == (7, 2)
+    assert run(replies_page(source, id_of(1), PageRequest())).revision == 7
+    assert run(flat_page(source, PageRequest())).revision == 7
+    assert run(queue_page(source, limit=1, after=None)).revision == 7
 
 
 # --- a comment in its context -------------------------------------------------------------------------------------------------
@@ -823,9 +875,8 @@ def test_flat():
     thread = fold(
         [posted(1), posted(3, to=1), posted(2), posted(4, to=3), deleted(5, 1), posted(8, to=7), posted(9, spoiler=True)]
     )
-    thread.revision = 7
     found = thread.flat(order="newest")
-    assert (found.thread, found.order, found.revision, found.left, found.next) == (THREAD, "newest", 7, 0, None)
+    assert (found.thread, found.order, found.revision, found.left, found.next) == (THREAD, "newest", 0, 0, None)
     assert [(number_of(each.id), each.depth, each.left) for each in found.comments] == [
         (9, 0, 0),
         (8, 1, 0),
@@ -880,9 +931,8 @@ def test_the_queue():
             resolved(13, 9, cancels=[11]), posted(14, held=True), deleted(15, 14), posted(16),
         ]
     )  # fmt: skip
-    thread.revision = 16
     found = thread.queue()
-    assert (found.thread, found.revision, found.next, found.left) == (THREAD, 16, None, 0)
+    assert (found.thread, found.revision, found.next, found.left) == (THREAD, 0, None, 0)
     assert [(number_of(item.id), item.waiting, number_of(item.since)) for item in found.items] == [
         (2, ("held",), 2),
         (1, ("reported",), 3),
@@ -966,7 +1016,7 @@ def test_a_correction():
     assert (found.id, found.author, found.suggested_at, found.article_version) == (id_of(1), ANN, moment(1), "v1")
     assert (found.quote, found.suggestion, found.note) == (TextQuote("teh"), "the", "typo")
     assert (found.state, found.decided_by, found.decided_at, found.decision_note) == ("open", None, None, "")
-    assert (found.span, found.orphaned, found.concealed, found.standing, found.marks) == (None, False, None, (), {})
+    assert (found.span, found.orphaned, found.concealed, found.flags, found.marks) == (None, False, None, (), {})
 
 
 def test_anchoring():
@@ -1021,7 +1071,7 @@ def test_concealed_corrections(fact: Event, flag: str, opens: bool):
     thread = fold([suggest(1, "best of", note="typo"), decided(2, 1, note="thanks"), fact])
     for reader, who in READERS.items():
         [found] = thread.corrections(text=ARTICLE, article_version="v1", reader=who)
-        assert found.standing == (flag,)
+        assert found.flags == (flag,)
         assert found.author == (Actor("ann", "") if flag == "erased" else ANN)
         if opens and reader in HOUSE:
             assert (found.concealed, found.suggestion, found.note, found.decision_note) == (None, "w1", "typo", "thanks")
@@ -1097,119 +1147,3 @@ def test_a_deep_chain_without_its_tree(deep: Thread):
     found = deep.flat(order="newest", limit=1_000)
     assert [comment.depth for comment in found.comments] == list(range(19_999, 18_999, -1))
     assert [comment.depth for comment in deep.flat(limit=3).comments] == [0, 1, 2]
-
-
-# --- history ------------------------------------------------------------------------------------------------------------------
-
-
-def history(*facts: Event, reader: Actor | str | None = None, reveal: Any = (), policy: Policy | None = None) -> list[Event]:
-    """Return what a reader may see of each fact."""
-    rules = (policy or Policy()).rules
-    seen_by = withholder(fold(facts, key=THREAD), reader=reader, reveal=reveal, rules=rules)
-    return [seen_by(fact) for fact in facts]
-
-
-def readable(fact: Event, *facts: Event, **options: Any) -> bool:
-    """Return whether a reader sees all of *fact*; what is withheld is its skeleton, at most with the actor's name."""
-    [seen, *_] = history(fact, *facts, **options)
-    if seen != fact:
-        assert redact(seen) == redact(fact)
-        assert msgspec.structs.replace(seen, actor=None) == msgspec.structs.replace(redact(fact), actor=None)
-    return seen == fact
-
-
-def who_reads(fact: Event, *facts: Event, **options: Any) -> set[str]:
-    return {name for name, reader in READERS.items() if readable(fact, *facts, reader=reader, **options)}
-
-
-def test_history_shows_what_pages_show():
-    """The present text of a comment is for whoever sees the comment."""
-    assert who_reads(posted(1)) == EVERYBODY
-    assert who_reads(edited(2, 1), posted(1)) == EVERYBODY
-    assert who_reads(edited(2, 1, by=MODERATOR), posted(1)) == EVERYBODY
-    assert who_reads(posted(1, spoiler=True)) == set()
-    assert who_reads(posted(1, spoiler=True), reveal="all") == EVERYBODY
-
-
-@pytest.mark.parametrize("name", CONCEALED)
-def test_history_withholds_what_pages_withhold(name: str):
-    """A text that is concealed from a reader is in no event that they get, nor is any older text of that comment."""
-    facts, _, opens, opens_revealed = CONCEALED[name]
-    text = next((fact for fact in facts if fact.id == id_of(4)), posted(1))
-    others = [fact for fact in (posted(1), *facts) if fact is not text]
-    assert who_reads(text, *others) == opens
-    assert who_reads(text, *others, reveal={id_of(1)}) == opens_revealed
-
-
-def test_older_texts_are_for_their_author_and_moderators():
-    """What was written over is no longer shown to the public, and a forged edit never is."""
-    facts = (edited(2, 1), edited(3, 1, by=MODERATOR), edited(4, 1, by=BOB))
-    assert who_reads(posted(1), *facts) == who_reads(edited(2, 1), posted(1), *facts[1:]) == OWN | HOUSE
-    assert who_reads(edited(4, 1, by=BOB), posted(1), *facts[:2]) == set()
-    assert who_reads(posted(1), edited(2, 1), held(3, 1)) == OWN | HOUSE
-    assert who_reads(posted(1), edited(2, 1), removed(3, 1)) == HOUSE
-    assert who_reads(posted(1, by=None), edited(2, 1, by=MODERATOR)) == HOUSE
-    assert who_reads(edited(2, 1)) == set()
-    assert who_reads(posted(1, "a"), posted(1, "a longer one", by=BOB)) == set()
-
-
-def test_a_withheld_post_keeps_its_authors_name():
-    """A tombstone shows who wrote it, and so does history; of what is erased and of everything else the name is withheld."""
-    [post, *_] = history(posted(1, meta={"site": "a.example"}), deleted(2, 1))
-    assert (post.actor, post.body, post.meta) == (ANN, "", None)
-    [post, removal] = history(posted(1), removed(2, 1))
-    assert (post.actor, removal.actor, removal.reason) == (ANN, Actor("mo", "", "moderator"), "")
-    for erasure in (erased(3, 1), person_erased(3, ANN)):
-        post, reaction, *_ = history(posted(1), reacted(2, 1), erasure, reader=MODERATOR)
-        assert (post.actor.name, reaction.actor.name) == ("", "")
-    assert history(edited(2, 1), posted(1), edited(3, 1))[0].actor == Actor("ann", "")
-
-
-def test_what_moderators_do_is_theirs_to_read():
-    """Reasons of holds, removals and reports are for moderators; the reason of a lock is for all, if a moderator locked."""
-    for fact in (removed(2, 1), held(2, 1), reported(2, 1), reacted(2, 1), pinned(2, 1)):
-        assert who_reads(fact, posted(1)) == HOUSE
-        assert who_reads(fact, posted(1), erased(3, 1)) == set()
-    assert who_reads(removed(2, 9)) == HOUSE
-    assert who_reads(locked(2)) == EVERYBODY
-    assert who_reads(locked(2, by=BOB)) == set()
-    assert who_reads(reported(2, 1), posted(1), person_erased(3, BOB)) == set()
-    assert who_reads(UnknownEvent(id=id_of(2), thread=THREAD, actor=ANN, kind="comment.sung", schema=1)) == HOUSE
-
-
-def test_titles_in_history():
-    """A description by whoever may describe is for all; another's is for nobody, nor is an erased describer's."""
-    assert who_reads(described(2)) == EVERYBODY
-    assert who_reads(described(2, by=BOB)) == set()
-    assert who_reads(described(2), person_erased(3, AUTHOR)) == set()
-
-
-def test_corrections_in_history():
-    """A correction and its decision are read by whoever sees the correction; what has no effect is read by nobody."""
-    assert who_reads(suggested(1)) == who_reads(decided(2, 1), suggested(1)) == EVERYBODY
-    assert who_reads(decided(2, 1, by=BOB), suggested(1)) == set()
-    for gone in (deleted(3, 1), erased(3, 1)):
-        assert who_reads(suggested(1), gone) == who_reads(decided(2, 1), suggested(1), gone) == set()
-    assert who_reads(suggested(1), removed(3, 1)) == who_reads(decided(2, 1), suggested(1), removed(3, 1)) == HOUSE
-    assert who_reads(suggested(1, by=None)) == who_reads(decided(2, 1)) == set()
-
-
-def test_history_folds_to_the_same_thread():
-    """Skeletons are whole, so what the public gets has the thread's digest."""
-    thread = forest()
-    seen_by = withholder(thread, reader=None, reveal=(), rules=Policy().rules)
-    assert fold(map(seen_by, thread.facts())).digest() == thread.digest()
-
-
-def test_a_state_has_no_outline_of_its_own():
-    """Reading needs a thread, which keeps what is derived."""
-    with pytest.raises(NotImplementedError):
-        Outlined().outline(Policy().rules)
-    with pytest.raises(NotImplementedError):
-        Outlined().lens(Policy().rules, None, ())
-
-
-def test_restored_comments_are_back():
-    """What was removed and restored with the text that stands is public again."""
-    assert tree(page(posted(1), removed(2, 1), restored(3, 1, cancels=[2])).comments) == {1: {}}
-    assert time_of(page(posted(1)).comments[0].id) == moment(1)

@@ -27,6 +27,7 @@ from threadstore.errors import ConflictingEvent, StaleId
 from threadstore.model import commands as c
 from threadstore.model import events as e
 from threadstore.model.codec import encode
+from threadstore.model.erasure import is_redacted, text_fields
 from threadstore.model.ids import NIL, check_id, id_for, make_id, time_of
 from threadstore.model.policy import Policy, Verdict
 
@@ -63,7 +64,7 @@ def decide(command: c.Command, thread: Known, *, policy: Policy | None = None, n
         Rejected: The rules or the policy forbid it; the subclass and its `code` say why.
         ConflictingEvent: The thread holds another fact under the id that the command brings.
         ClockSkew: That id, or one that the command refers to, lies too far in the future.
-        TypeError, ValueError: A field is of the wrong type, or can not be part of any event; the command is for another thread.
+        TypeError, ValueError: A field is of the wrong type, or cannot be part of any event; the command is for another thread.
 
     Complexity: O(facts about the comment + log n); O(n) to erase a person.
     """
@@ -168,7 +169,7 @@ def is_same_request(command: c.Command, event: e.Event) -> bool:
         return False
     if event.writer != (None if command.by is None else (command.by.id, command.by.role)):
         return False
-    forgotten = e.text_fields(type(event)) if e.is_redacted(event) else frozenset()
+    forgotten = text_fields(type(event)) if is_redacted(event) else frozenset()
     asked = {name: getattr(command, name) for name in command.__struct_fields__ if name not in ("id", "by")}
     return all(_FILLED_IN.get(name, _same)(value, getattr(event, name)) for name, value in asked.items() if name not in forgotten)
 

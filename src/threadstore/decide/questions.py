@@ -17,11 +17,12 @@ from threadstore.model.outline import Node, flags_in
 from threadstore.model.policy import Policy, Verdict
 from threadstore.model.state import posted_in
 from threadstore.model.status import FORBIDS, Concealment, Status, correction_in, correction_status, is_author, judge
+from threadstore.model.values import Actor, check_text
 
 __all__ = ["SYSTEM", "Draft", "Drafts", "Question", "ask_hooks", "check_skew"]
 
 #: Who holds a comment when the policy does.
-SYSTEM: Final = e.Actor("system", "", "system")
+SYSTEM: Final = Actor("system", "", "system")
 
 _NO_BOUND: Final = 1 << 62
 
@@ -31,7 +32,7 @@ class Draft(NamedTuple):
 
     kind: type[e.Event]
     fields: Mapping[str, Any]
-    actor: e.Actor | None
+    actor: Actor | None
     replaced: tuple[str, ...] = ()
 
 
@@ -65,7 +66,7 @@ class Question:
         """Return the hold that the policy places by itself, in a role that may: "system" if it does not say otherwise."""
         roles = self.rules.moderators
         role = SYSTEM.role if SYSTEM.role in roles else min(roles, default=SYSTEM.role)
-        return Draft(e.CommentHeld, {"comment": comment}, e.Actor(SYSTEM.id, SYSTEM.name, role))
+        return Draft(e.CommentHeld, {"comment": comment}, Actor(SYSTEM.id, SYSTEM.name, role))
 
     # --- what the rules have in common ----------------------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ class Question:
     def _actor_id(self) -> str | None:
         return None if self.by is None else self.by.id
 
-    def _identified(self) -> e.Actor:
+    def _identified(self) -> Actor:
         if self.by is None:
             raise self._not_allowed()
         return self.by
@@ -96,7 +97,7 @@ class Question:
 
     @staticmethod
     def _bounded(field: str, text: str, limit: int) -> None:
-        e.check_text(text, field, _NO_BOUND)
+        check_text(text, field, _NO_BOUND)
         if len(text) > limit:
             raise BodyTooLong(field, len(text), limit)
 

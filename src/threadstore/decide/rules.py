@@ -40,6 +40,7 @@ from threadstore.model.status import (
     opened,
     rivals,
 )
+from threadstore.model.values import MAX_CANCELS, MAX_URL, TextQuote, actor_key
 
 __all__ = ["Ruling"]
 
@@ -140,7 +141,7 @@ class Ruling(Question):
 
     def _own_posts(self) -> Iterator[Node]:
         """Yield the actor's comments, newest first."""
-        return self.thread.posts_by(e.actor_key(self.by), self.rules)
+        return self.thread.posts_by(actor_key(self.by), self.rules)
 
     def _is_premoderated(self) -> bool:
         whose = self.policy.premoderation
@@ -324,7 +325,7 @@ class Ruling(Question):
     def _describe(self, command: c.Describe) -> Drafts | str:
         self._require(self.rules.describes(self.by))
         self._bounded("title", command.title, self.policy.max_reason)
-        self._bounded("url", command.url, e.MAX_URL)
+        self._bounded("url", command.url, MAX_URL)
         fields = {"title": command.title, "url": command.url, "article_version": command.article_version}
         return self._say_anew(e.ThreadDescribed, description(self.thread.cells(""), self.rules), fields)
 
@@ -342,7 +343,7 @@ class Ruling(Question):
     def _suggest(self, command: c.SuggestCorrection) -> Drafts:
         self._identified()
         limit = self.policy.max_quote
-        if type(command.quote) is not e.TextQuote:
+        if type(command.quote) is not TextQuote:
             raise TypeError(f"quote must be a TextQuote, not {type(command.quote).__name__}")
         self._said("quote", command.quote.exact, limit)
         self._bounded("suggestion", command.suggestion, limit)
@@ -381,16 +382,16 @@ class Ruling(Question):
         actor = self._identified()
         self._require(self._moderates() or actor.id == command.person)
         last = self.thread.last_act(command.person)
-        horizon = self._cutoffs().get(command.person, "")
-        if horizon >= last:
-            return horizon
-        return self._draft(e.PersonErased, replaced=[last, horizon], person=command.person)
+        cutoff = self._cutoffs().get(command.person, "")
+        if cutoff >= last:
+            return cutoff
+        return self._draft(e.PersonErased, replaced=[last, cutoff], person=command.person)
 
 
 def _chosen(named: tuple[str, ...] | None, known: Iterable[str]) -> tuple[str, ...]:
     """Return the known marks that the caller names; all of them if it names none, at most as many as one event may."""
     chosen = sorted(known) if named is None else sorted(set(known) & set(named))
-    return tuple(chosen[: e.MAX_CANCELS])
+    return tuple(chosen[:MAX_CANCELS])
 
 
 _MARKS: Final[Mapping[type[c.Command], tuple[str, type[e.Event]]]] = {

@@ -8,18 +8,18 @@ words out of what is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from threadstore.errors import ConflictingEvent, CorruptRecord, DataError
+from threadstore.errors import ConflictingEvent, CorruptRecord
 from threadstore.log._schema import bucket_of, checksum, event_checksum, filled, is_sound, seed, unfilled
 from threadstore.log.batch import Erasures, check_expected, check_same, distinct
 from threadstore.log.protocol import Appended, Expected, Position, Record, Revision
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import Erasure, Event, is_redacted, redact
+from threadstore.model.erasure import Erasure, is_redacted, redact
+from threadstore.model.events import Event
 from threadstore.model.ids import all_to_bytes, from_bytes, to_bytes
-from threadstore.plans import Plan, Row, Sql
+from threadstore.plans import Many, Plan, Row, Sql
 
 __all__ = ["Stream", "added", "append", "begun", "checked_known", "erased", "in_order", "record_of", "stream_of", "without_words"]
 
@@ -86,20 +86,22 @@ def begun(thread: str) -> Plan[int]:
     return int(number)
 
 
-def added(thread: str, stream: Stream, number: int, events: Sequence[Event]) -> list[Sql]:
+def added(thread: str, stream: Stream, number: int, events: Sequence[Event]) -> list[Sql | Many]:
     """Return the statements that append *events*, which are new, in their order: the thread's row first, then theirs."""
     ids = all_to_bytes(event.id for event in events)
     latest, earliest = max(*ids, stream.latest), min(*ids, stream.earliest or ids[0])
     counted = Sql(_COUNT, (stream.revision + len(events), latest, earliest, bucket_of(latest), number))
-    return [counted, *inserted(thread, stream, number, events, ids)]
+    return [counted, inserted(thread, stream, number, events, ids)]
 
 
-def inserted(thread: str, stream: Stream, number: int, events: Sequence[Event], ids: Sequence[bytes]) -> Iterator[Sql]:
-    """Yield the statements that add the rows of *events*."""
+def inserted(thread: str, stream: Stream, number: int, events: Sequence[Event], ids: Sequence[bytes]) -> Many:
+    """Return the statement that adds the rows of *events*."""
+    rows: list[Row] = []
     mark, position, revision = seed(thread.encode()), stream.end, stream.revision
     for event, id in zip(events, ids, strict=True):
         position, revision, data = position + 1, revision + 1, encode(event)
-        yield Sql(INSERT, (position, number, revision, id, event_checksum(mark, position, revision, data), data))
+        rows.append((position, number, revision, id, event_checksum(mark, position, revision, data), data))
+    return Many(INSERT, rows)
 
 
 def known(ids: Iterable[str]) -> Plan[dict[str, Row]]:
@@ -120,19 +122,24 @@ def checked_known(facts: Mapping[str, Event]) -> Plan[dict[str, Position]]:
     """
     found = yield from known(facts)
     positions: dict[str, Position] = {}
-    for id in facts.keys() & found.keys():
+    for id, event in facts.items():  # in the order of the batch, so that the first of several conflicts is told
+        if id not in found:
+            continue
         position, revision, crc, data, key = found[id]
         try:
-            check_same(facts[id], unfilled(data), position)
+            check_same(event, unfilled(data), position)
         except ConflictingEvent:  # what is damaged is not what it says
             if not is_sound(seed((key or "").encode()), position, revision, data, crc):
                 raise CorruptRecord(position, _DAMAGED) from None
+            if decode(unfilled(data)).id != id:
+                raise CorruptRecord(position, MISFILED) from None
             raise
         positions[id] = Position(position)
     return positions
 
 
 _DAMAGED: Final = "its row does not match its checksum"
+MISFILED: Final = "its row is filed under another id than its own"
 
 
 def append(thread: str, events: Sequence[Event], expected: Expected, erasures: Sequence[Erasure]) -> Plan[Appended]:
@@ -162,7 +169,7 @@ def without_words(thread: str, events: Sequence[Event]) -> Plan[list[Event]]:
     actors = [None if event.actor is None else event.actor.id for event in events]
     answers = yield [Sql(_CANDIDATES, (thread, event.target, actor)) for event, actor in zip(events, actors, strict=True)]
     return [
-        redact(event) if any(Erasure(*row).absorbs(event) for row in rows) else event
+        redact(event) if any(Erasure(*row).covers(event) for row in rows) else event
         for event, rows in zip(events, answers, strict=True)
     ]
 
@@ -206,7 +213,7 @@ def _rewritten(mark: int, row: Row, absorbing: Erasures) -> Row | None:
     except CorruptRecord:
         blank = filled(b"", len(data))
         return None if data == blank else (crc, blank, position)
-    if not absorbing.absorb(event) or is_redacted(event):
+    if not absorbing.covers(event) or is_redacted(event):
         return None
     blank = filled(encode(redact(event)), len(data))
     if is_sound(mark, position, revision, data, crc):
@@ -238,12 +245,4 @@ def record_of(thread: str, mark: int, position: Any, revision: Any, crc: Any, da
     if type(position) is int and type(revision) is int:
         held = data if type(data) is bytes else b""
         return Record(Position(position), Revision(revision), thread, held, _DAMAGED)
-    return None
-
-
-def event_in(record: Record | None) -> Event | None:
-    """Return the event of a record; None if that is damaged, or missing."""
-    if record is not None:
-        with suppress(DataError):
-            return record.event
     return None

@@ -5,9 +5,10 @@ SQLite lets the commit that fills the WAL pay for all before it: with 10,000 pos
 hundred waited twenty times as long as the others. So a thread with a connection of its own copies
 what has been committed while others write (PASSIVE, which blocks nobody), as soon as there are
 `SOFT` pages of it. A log that never comes to rest is never begun anew that way, so at `HARD` pages
-the last of it is copied while no writer of this process may begin; the next commit then starts the
-WAL from its beginning. RESTART or TRUNCATE beside writers would meet them in SQLite's busy handler
-(posts waited 130 to 240 ms, measured).
+the last of it is copied while no writer of this process may begin, and the WAL is cut to nothing
+(TRUNCATE), unless a reader is in the way, for whom nobody waits. Beside writers that would meet them
+in SQLite's busy handler (posts waited 130 to 240 ms, measured). RESTART would leave the length of the
+WAL as it is, which is what tells how much there is to copy.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = ["HARD", "SOFT", "Checkpoints"]
 SOFT: Final = 1_000 * 4_120
 HARD: Final = 4_000 * 4_120
 _PASSIVE: Final = "PRAGMA wal_checkpoint(PASSIVE)"
+_TRUNCATE: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 
 class Checkpoints:
@@ -51,7 +53,7 @@ class Checkpoints:
     def note(self) -> None:
         """Note that something was committed; the writer's lock is held. Complexity: O(1), one look at the WAL's length."""
         length = self._length()
-        if length < self._copied:  # it has been begun anew
+        if length < self._copied:  # it has been cut
             self._copied = 0
         if length - self._copied >= SOFT and not self._due.is_set():
             self._due.set()
@@ -68,8 +70,9 @@ class Checkpoints:
         self._thread = Thread(target=self._work, name="threadstore-checkpoints", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the process ends, or may have no more threads: SQLite checkpoints when the file is closed
+        except RuntimeError:  # the process ends, or may have no more threads: the next commit tries again
             self._thread = None
+            self._due.clear()
 
     def _work(self) -> None:
         while True:
@@ -82,22 +85,20 @@ class Checkpoints:
 
     def _copy(self) -> None:
         length = self._length()
-        if not self._checkpoint():
-            return
+        self._checkpoint(_PASSIVE)
         self._copied = length
         if length >= HARD:
             with self._writing:
-                if self._checkpoint():
-                    self._copied = HARD * 2  # the next commit begins the WAL anew, and `note` finds it shorter
+                self._checkpoint(_TRUNCATE)
 
-    def _checkpoint(self) -> bool:
+    def _checkpoint(self, how: str) -> None:
         with self._working:
             if self._closed:
-                return False
+                return
             if self._connection is None:
                 self._connection = self._connect()
-            self._connection.execute(_PASSIVE)
-            return True
+                self._connection.execute("PRAGMA busy_timeout = 0")
+            self._connection.execute(how)
 
     def rest(self) -> None:
         """Wait until no checkpoint is under way, close the connection, and let none begin until `resume`."""

@@ -28,13 +28,13 @@ from pathlib import Path
 from threading import Condition, Lock
 from types import TracebackType
 from typing import Final
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from threadstore.errors import CorruptRecord, StoreClosed, StoreFull, StoreUnavailable, ThreadStoreError
 from threadstore.log import _schema as schema
 from threadstore.log._checkpoints import Checkpoints
 
-__all__ = ["MEMORY", "Database", "Transaction"]
+__all__ = ["MEMORY", "Apart", "Database", "Transaction"]
 
 #: The path of a database in memory.
 MEMORY: Final = ":memory:"
@@ -89,6 +89,31 @@ class _Lease:
         self.connection: sqlite3.Connection | None = None
 
 
+class Apart:
+    """
+    A connection that one reader has for itself, with temporary tables that stay from one use to the next.
+
+    It is closed with its database and for a fork, and is another one, without the tables, when it is used again (`connection`).
+    """
+
+    __slots__ = ("__weakref__", "connection", "lease")
+
+    def __init__(self) -> None:
+        self.connection: sqlite3.Connection | None = None
+        self.lease: ref[_Lease] | None = None
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether somebody is using it."""
+        return self.lease is not None and self.lease() is not None
+
+    def close(self) -> None:
+        """Close the connection; nobody may be using it. Takes no lock, so that garbage may be collected at any moment."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+
 class Database:
     """
     The connections to one file, which is made a store if it is empty.
@@ -123,13 +148,14 @@ class Database:
         self._returned = Condition(self._pooling)
         self._lent: WeakSet[_Lease] = WeakSet()
         self._idle: list[sqlite3.Connection] = []
+        self._apart: WeakSet[Apart] = WeakSet()
         self._closed = True
         self._is_forking = self._is_resting = self._is_hurried = False
-        self._in_memory = path == MEMORY
+        self.in_memory = path == MEMORY
         with self._writing, _Translated(self.target):
             with _forking:
                 _open.add(self)
-            if not self._in_memory and os.path.exists(path):
+            if not self.in_memory and os.path.exists(path):
                 self._inspect()
             self._writer = self._connect("mode=rwc")
             try:
@@ -145,8 +171,8 @@ class Database:
 
     def _connect(self, how: str) -> sqlite3.Connection:
         return sqlite3.connect(
-            MEMORY if self._in_memory else f"{self._uri}?{how}",
-            uri=not self._in_memory,
+            MEMORY if self.in_memory else f"{self._uri}?{how}",
+            uri=not self.in_memory,
             cached_statements=_STATEMENTS,
             timeout=self._timeout / 1_000,
             isolation_level=None,  # transactions are begun in words
@@ -180,7 +206,7 @@ class Database:
         writer.execute("DELETE FROM erasures WHERE false")  # fails if the file is read-only, which BEGIN IMMEDIATE overlooks
         self._erased = schema.last_erasure(writer)
         writer.execute("COMMIT")
-        if self._in_memory:
+        if self.in_memory:
             self.scrub_wait = None
             return
         if self._journal_mode() != "wal":
@@ -212,7 +238,7 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Give a connection for reading. Each statement sees one state; a transaction makes it one for several."""
         self.check_open()
-        if self._in_memory:
+        if self.in_memory:
             with self._writing, _Translated(self.target):
                 self.check_open()
                 yield self._writer
@@ -249,10 +275,36 @@ class Database:
             self._lent.discard(lease)
             self._returned.notify_all()
 
+    @contextmanager
+    def apart(self, own: Apart) -> Iterator[sqlite3.Connection]:
+        """Give a reader its own connection. It is for the reader to see to it that only one thread uses it at a time."""
+        self.check_open()
+        with _Translated(self.target):
+            lease = _Lease()
+            try:
+                with self._pooling:
+                    while self._is_forking:
+                        self._returned.wait()
+                    self._lent.add(lease)
+                    own.lease = ref(lease)
+                    self._apart.add(own)
+                if own.connection is None:
+                    self._check_in_place()
+                    own.connection = self._connect("mode=rw")
+                    own.connection.execute("PRAGMA temp_store = FILE")
+                yield own.connection
+            finally:
+                with self._pooling:
+                    own.lease = None
+                    if self._closed:
+                        own.close()
+                    self._lent.discard(lease)
+                    self._returned.notify_all()
+
     def is_free(self) -> bool:
         """Return whether nobody writes at this moment, here or in another process, so that a writer need not wait."""
         self.check_open()
-        if self._in_memory or self._writing.locked():
+        if self.in_memory or self._writing.locked():
             return not self._writing.locked()
         with self.reading() as connection:
             connection.execute("PRAGMA query_only = OFF")
@@ -275,7 +327,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Give a transaction, which is committed at the end and rolled back on any error, and which tells which of it was done."""
+        """Give a transaction, which is committed at the end and rolled back on any error, and which tells which it was."""
         self.check_open()
         with self._writing, _Translated(self.target):
             self.check_open()
@@ -298,7 +350,7 @@ class Database:
                     self._roll_back()
                 raise
             self._scrub()
-            if not self._in_memory:
+            if not self.in_memory:
                 self._checkpoints.note()
 
     def _settle(self) -> None:
@@ -320,7 +372,7 @@ class Database:
 
         If that *is_urgent*, since the caller waits for that erasure, it waits a little for readers.
         """
-        if last > self._scrubbed and not self._in_memory:
+        if last > self._scrubbed and not self.in_memory:
             self._erased = last
             self.scrub_wait = _SCRUB_WAIT if is_urgent else self.scrub_wait or 0
 
@@ -371,8 +423,12 @@ class Database:
         with self._writing:
             with self._pooling:
                 self._closed = True
-                while self._idle:
-                    self._idle.pop().close()
+                idle, self._idle = self._idle, []
+                for own in self._apart:
+                    if not own.is_lent:
+                        own.close()
+            for connection in idle:
+                connection.close()
             self._checkpoints.close()
             with _Translated(self.target), suppress(sqlite3.ProgrammingError):  # closed already
                 try:
@@ -398,7 +454,7 @@ class Database:
 
     def _check_in_place(self) -> None:
         """Raise `StoreUnavailable` if the path leads to another file now, or to none: nobody would find what is written."""
-        if not self._in_memory and _identity(self._path) != self._file:
+        if not self.in_memory and _identity(self._path) != self._file:
             raise StoreUnavailable(self.target, "its file was deleted, moved or replaced while it was open; open it anew")
 
     # --- forking --------------------------------------------------------------------------------------------------------------
@@ -412,13 +468,15 @@ class Database:
             self._returned.wait(_LOOK)
         if self._closed:
             return
-        if self._in_memory:
+        if self.in_memory:
             return
         self._is_resting = True
         self._checkpoints.rest()
         with suppress(sqlite3.Error):
             while self._idle:
                 self._idle.pop().close()
+            for own in self._apart:
+                own.close()
             self._writer.close()
 
     def resume(self) -> None:

@@ -2,9 +2,9 @@
 What a store's file looks like: its tables, the numbers in its header, and how a file is told from another program's.
 
 The header of a SQLite file has two numbers for its owner: `application_id` says that it is ours,
-`user_version` which schema it has. A textual dump loses both, so a file whose tables are all ours
-and whose header says nothing is a restored dump, and is given its numbers back. Any other file
-with tables is somebody else's and is not touched.
+`user_version` which schema it has. A textual dump loses both, so a file whose header says nothing,
+with the tables of the log and no table or column that is not ours, is a restored dump, and is given
+its numbers back. Any other file with tables is somebody else's and is not touched.
 
 **The log** is `threads` (up to `earliest`), `events` and `erasures`.
 
@@ -25,10 +25,10 @@ that are shown: while a thread is built anew, others are written under another n
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # a class
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import msgspec
@@ -48,6 +48,8 @@ __all__ = [
     "is_store",
     "last_erasure",
     "seed",
+    "sound_rows",
+    "temporary",
     "unfilled",
 ]
 
@@ -175,11 +177,6 @@ _TRIGGERS: Final[Mapping[str, str]] = {
 _DROPPED: Final = ("snapshots", "snapshot_parts", "fronts", "summaries", "acts")
 _FORMER: Final = frozenset({*_DROPPED, "summaries_by_latest"})
 
-#: The columns that every release had of the tables that have changed since.
-_LASTING: Final[Mapping[str, set[str]]] = {
-    "threads": {"id", "key", "revision"},
-    "events": {"position", "thread", "revision", "id", "crc", "data"},
-}
 
 _CONTENT: Final = r"SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
 
@@ -213,6 +210,14 @@ def is_sound(seed: int, position: int, revision: int, data: bytes, crc: bytes) -
         return False
 
 
+def sound_rows(seed: int, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return those rows of position, revision, checksum and bytes that match their checksums; see `is_sound`."""
+    try:
+        return [row for row in rows if crc32(row[3], crc32(_pack(row[0], row[1]), seed)).to_bytes(4, "big") == row[2]]
+    except (TypeError, StructError):
+        return [row for row in rows if is_sound(seed, row[0], row[1], row[3], row[2])]
+
+
 def checksum(*fields: int | str | bytes | None) -> bytes:
     """Return the CRC-32 of another row's fields, with texts as their bytes."""
     plain = [field.encode() if isinstance(field, str) else field for field in fields]
@@ -243,21 +248,30 @@ def is_store(connection: sqlite3.Connection, target: str) -> bool:
             raise UnsupportedSchema(f"the store {target!r}", version, VERSION)
         return bool(version == VERSION)
     names = {name for name, _ in connection.execute(_CONTENT)}
-    if application or not names <= _KNOWN_NAMES:
-        raise StoreUnavailable(target, "it is the SQLite database of another program")
-    if not all(_has_columns(connection, name) for name in names & _TABLES.keys()):
+    if application or (names and not _is_restored(connection, names)):
         raise StoreUnavailable(target, "it is the SQLite database of another program")
     return False
 
 
 _KNOWN_NAMES: Final = _TABLES.keys() | _INDEXES.keys() | _TRIGGERS.keys() | _FORMER
+#: What every schema had of the log.
+_LOG: Final[Mapping[str, frozenset[str]]] = {
+    "threads": frozenset({"id", "key", "revision"}),
+    "events": frozenset({"position", "thread", "revision", "id", "crc", "data"}),
+    "erasures": frozenset({"thread", "comment", "person", "before", "shown", "crc"}),
+}
 
 
-def _has_columns(connection: sqlite3.Connection, table: str) -> bool:
-    """Return whether a table has the columns that ours has, or those that it had in all releases and none that it never had."""
-    columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-    ours = {line.split()[0] for line in _TABLES[table].splitlines()[1:-1]} - {"PRIMARY"}
-    return _LASTING.get(table, ours) <= columns <= ours | {"head"}
+def _is_restored(connection: sqlite3.Connection, names: set[str]) -> bool:
+    """Return whether a file with these tables has the log of a store, and nothing that is another program's."""
+    if not _LOG.keys() <= names <= _KNOWN_NAMES:
+        return False
+    for name in names & _TABLES.keys():
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
+        ours = {line.split()[0] for line in _TABLES[name].splitlines()[1:-1]} | {"head"}
+        if not _LOG.get(name, frozenset()) <= columns <= ours:
+            return False
+    return True
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -271,6 +285,13 @@ def create(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TRIGGER IF NOT EXISTS {name} {definition}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def temporary(tables: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return what makes temporary tables, which stand before those of these names, and what makes their indexes."""
+    made = [f"CREATE TEMP TABLE {name} {_TABLES[name]}" for name in tables]
+    indexed = [f"CREATE INDEX temp.{name} {what}" for name, what in _INDEXES.items() if what.split()[1] in tables]
+    return [*(f"DROP TABLE IF EXISTS temp.{name}" for name in tables), *made], indexed
 
 
 def _lift(connection: sqlite3.Connection) -> None:

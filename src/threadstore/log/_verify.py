@@ -1,7 +1,7 @@
 """
 The examination of a store's file: every flipped byte, every missing row, every text that should be gone.
 
-SQLite's own check finds what is wrong with pages and indexes. Checksums find what it can not see, a changed value in a sound
+SQLite's own check finds what is wrong with pages and indexes. Checksums find what it cannot see, a changed value in a sound
 page. Positions and revisions are dense by construction, so a gap is a lost row, and the counters beside them tell of rows lost
 at the end.
 """
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from threadstore.errors import DataError
-from threadstore.log._schema import checksum, is_sound, seed, unfilled
+from threadstore.log._schema import bucket_of, checksum, is_sound, seed, unfilled
 from threadstore.log.batch import Erasures
 from threadstore.log.protocol import Damage, Position
 from threadstore.model.codec import decode
-from threadstore.model.events import Erasure, is_redacted
+from threadstore.model.erasure import Erasure, is_redacted
 from threadstore.model.ids import to_bytes
 
 __all__ = ["verify"]
@@ -28,7 +28,7 @@ _EVENTS: Final = """
     FROM events AS e LEFT JOIN threads AS t ON t.id = e.thread ORDER BY position"""
 _THREADS: Final = """
     SELECT coalesce(CAST(key AS BLOB), x''), revision, latest IS (SELECT max(id) FROM events WHERE thread = t.id),
-        earliest IS (SELECT min(id) FROM events WHERE thread = t.id) FROM threads AS t ORDER BY id"""
+        earliest IS (SELECT min(id) FROM events WHERE thread = t.id), latest, bucket FROM threads AS t ORDER BY id"""
 _ERASURES: Final = """
     SELECT coalesce(CAST(thread AS BLOB), x''), CAST(comment AS BLOB), CAST(person AS BLOB), CAST(before AS BLOB), shown, crc
     FROM erasures ORDER BY rowid"""
@@ -48,7 +48,7 @@ def verify(connection: sqlite3.Connection) -> Iterator[Damage]:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter if SQLite quotes bytes that are no text
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
-        yield Damage("file", None, None, f"the file can not be read any further: {error}")
+        yield Damage("file", None, None, f"the file cannot be read any further: {error}")
 
 
 def _erasure(row: Row, erased: dict[bytes, list[Erasure]]) -> Iterator[Damage]:
@@ -73,9 +73,11 @@ def _events(connection: sqlite3.Connection, erased: dict[bytes, Erasures]) -> It
             yield Damage("revision", position, _text(key), f"its revision {revision} does not follow {revisions.get(key, 0)}")
         revisions[key] = revision
         yield from _event(row, erased)
-    for key, count, has_latest, has_earliest in connection.execute(_THREADS):
+    for key, count, has_latest, has_earliest, latest, bucket in connection.execute(_THREADS):
         if not (has_latest and has_earliest):
             yield Damage("thread", None, _text(key), "its latest or earliest event is another than its row says")
+        elif bucket != bucket_of(latest):
+            yield Damage("thread", None, _text(key), "it is listed under another time than that of its latest event")
         if count != revisions.get(key, 0):
             why = f"the thread counts {count} events, but the last one found is {revisions.get(key, 0)}"
             yield Damage("revision", None, _text(key), why)
@@ -93,7 +95,7 @@ def _event(row: Row, erased: dict[bytes, Erasures]) -> Iterator[Damage]:
         return
     if (to_bytes(event.id), event.thread.encode()) != (id, key):
         yield Damage("record", position, _text(key), f"it is filed under another id or thread than its own, {event.id!r}")
-    elif key in erased and erased[key].absorb(event) and not is_redacted(event):
+    elif key in erased and erased[key].covers(event) and not is_redacted(event):
         yield Damage("erasure", Position(position), _text(key), "a text that was erased is still there")
 
 

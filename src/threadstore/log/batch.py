@@ -14,7 +14,8 @@ from typing import Final
 from threadstore.errors import ConflictingEvent, WrongRevision
 from threadstore.log.protocol import Expect, Expected
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import Erasure, Event, same_fact
+from threadstore.model.erasure import Erasure, same_fact
+from threadstore.model.events import Event
 
 __all__ = ["END", "Erasures", "check_expected", "check_limit", "check_place", "check_same", "distinct"]
 
@@ -103,7 +104,7 @@ class Erasures:
     """
     Several erasures of one thread, arranged so that asking costs the same however many they are.
 
-    Only candidates are looked up here; whether one absorbs an event is `Erasure.absorbs`' to say.
+    Only candidates are looked up here; whether one absorbs an event is `Erasure.covers`' to say.
     """
 
     __slots__ = ("_by_comment", "_by_person")
@@ -115,8 +116,8 @@ class Erasures:
             self._by_comment.setdefault(erasure.comment, []).append(erasure)
             self._by_person.setdefault(erasure.person, []).append(erasure)
 
-    def absorb(self, event: Event) -> bool:
+    def covers(self, event: Event) -> bool:
         """Return whether one of them absorbs *event*."""
         of_comment = self._by_comment.get(event.target, ())
         of_person = self._by_person.get(event.actor.id, ()) if event.actor else ()
-        return any(erasure.absorbs(event) for erasure in (*of_comment, *of_person))
+        return any(erasure.covers(event) for erasure in (*of_comment, *of_person))

@@ -21,15 +21,16 @@ Erasure and merge aside, nothing is ever rewritten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Final, NewType, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from threadstore.errors import CorruptRecord
+from threadstore.errors import CorruptRecord, UpcastFailed
 from threadstore.model.codec import decode
-from threadstore.model.events import Erasure, Event
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import Event
 
 __all__ = [
     "ANY",
@@ -42,6 +43,8 @@ __all__ = [
     "Position",
     "Record",
     "Revision",
+    "readable",
+    "without_gaps",
 ]
 
 Position = NewType("Position", int)
@@ -182,3 +185,26 @@ class EventLog(Protocol):
     def close(self) -> None:
         """Free all resources. Closing again does nothing."""
         ...
+
+
+def readable(records: Iterable[Record]) -> Iterator[tuple[Record, Event]]:
+    """
+    Yield the records that can be read, with their events; those that are damaged are left out.
+
+    Raises:
+        UnsupportedSchema: A newer release has written one; that is no damage.
+    """
+    for record in records:
+        try:
+            event = record.event
+        except (CorruptRecord, UpcastFailed):
+            continue
+        yield record, event
+
+
+def without_gaps(records: Iterable[Record], after: int) -> Iterator[Event]:
+    """Yield the events of all records behind the position *after*."""
+    for expected, record in enumerate(records, max(after, 0) + 1):
+        if record.position != expected:
+            raise CorruptRecord(expected, "it is missing")
+        yield record.event

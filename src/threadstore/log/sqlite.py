@@ -35,13 +35,14 @@ from typing import Any, Final, Self, TypeVar
 from msgspec.structs import replace
 
 from threadstore.errors import CorruptRecord, DataError
-from threadstore.log._appending import CHUNK, REVISION, append, erased, in_order, record_of, stream_of
+from threadstore.log._appending import CHUNK, MISFILED, REVISION, append, erased, in_order, record_of, stream_of
 from threadstore.log._connections import Database
 from threadstore.log._schema import last_erasure, seed
 from threadstore.log._verify import verify
 from threadstore.log.batch import END, check_limit, check_place
 from threadstore.log.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision
-from threadstore.model.events import Erasure, Event
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import Event
 from threadstore.model.ids import is_id, to_bytes
 from threadstore.plans import Many, Plan, Row, Sql
 
@@ -278,5 +279,5 @@ def _found(id: str, record: Record) -> Record:
     """Return the record that is filed under *id*, which says so if it is another's."""
     with suppress(DataError):
         if record.event.id != id:
-            return replace(record, damage="its row is filed under another id than its own")
+            return replace(record, damage=MISFILED)
     return record

@@ -1,5 +1,5 @@
 """
-Events as bytes: the only room that knows them.
+Events as bytes: no other module knows the format.
 
 A record is one MessagePack array::
 
@@ -34,6 +34,7 @@ from msgspec.structs import fields
 from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
 from threadstore.model import events as e
 from threadstore.model.ids import from_bytes, to_bytes
+from threadstore.model.values import SUPPORT, Actor, TextQuote
 
 __all__ = ["FIELDS", "SCHEMA", "UPCASTERS", "decode", "encode", "glance", "glances", "shared_actor"]
 
@@ -95,7 +96,7 @@ def _several_ids(value: Any) -> tuple[str, ...]:
     return tuple(map(from_bytes, value))
 
 
-def _actor(value: Any) -> e.Actor | None:
+def _actor(value: Any) -> Actor | None:
     if value is None:
         return None
     if type(value) is not list or len(value) != 3:
@@ -104,13 +105,13 @@ def _actor(value: Any) -> e.Actor | None:
 
 
 #: A thread has far fewer people than events, so most actors of a replay are shared.
-_shared_actor = lru_cache(maxsize=4096)(e.Actor)
+_shared_actor = lru_cache(maxsize=4096)(Actor)
 
 
-def _quote(value: Any) -> e.TextQuote:
+def _quote(value: Any) -> TextQuote:
     if type(value) is not list or len(value) != 4:
         raise ValueError("a quote must be an array of exact, prefix, suffix and start")
-    return e.TextQuote(*value)
+    return TextQuote(*value)
 
 
 def _meta(value: Any) -> Any:
@@ -119,7 +120,7 @@ def _meta(value: Any) -> Any:
     return value
 
 
-#: What MessagePack can not write as it is.
+#: What MessagePack cannot write as it is.
 _TO_WIRE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "id": to_bytes,
     "comment": to_bytes,
@@ -129,7 +130,7 @@ _TO_WIRE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "cancels": _several_bytes,
 }
 
-#: What MessagePack can not read as it is. Each refuses all but the one form in which the field is written.
+#: What MessagePack cannot read as it is. Each refuses all but the one form in which the field is written.
 _FROM_WIRE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "id": from_bytes,
     "actor": _actor,
@@ -246,7 +247,7 @@ def _values_of_post(event: e.CommentPosted) -> Sequence[Any]:
 
 def _values_of_reaction(event: e.ReactionGiven) -> Sequence[Any]:
     values = (_GIVEN, SCHEMA, to_bytes(event.id), event.thread, event.actor, to_bytes(event.comment))
-    return values if event.kind == e.SUPPORT else (*values, event.kind)
+    return values if event.kind == SUPPORT else (*values, event.kind)
 
 
 _POSTED: Final = "comment.posted"
@@ -267,7 +268,7 @@ def decode(data: bytes, *, position: int | None = None) -> e.Event:
     Raises:
         CorruptRecord: *data* is no canonical record.
         UnsupportedSchema: A newer release wrote it and changed the meaning of a known kind.
-        UpcastFailed: It has an old schema and can not be lifted.
+        UpcastFailed: It has an old schema and cannot be lifted.
 
     Complexity: O(len(data)).
     """
@@ -302,7 +303,7 @@ def glances(several: Sequence[bytes]) -> list[list[Any]]:
     return list(map(glance, several))
 
 
-def shared_actor(value: list[Any] | None) -> e.Actor | None:
+def shared_actor(value: list[Any] | None) -> Actor | None:
     """Return the actor that a value of `glance` stands for."""
     return None if value is None else _shared_actor(*value)
 
@@ -337,7 +338,7 @@ def _values(data: bytes) -> Values:
 
 
 def _readable(raw: Raw) -> Any:
-    """Leave what can not be read as it came: a newer release may have written it."""
+    """Leave what cannot be read as it came: a newer release may have written it."""
     try:
         return _decoder.decode(raw)
     except (MsgspecError, ValueError, RecursionError):
@@ -393,7 +394,7 @@ def _post(
     )
 
 
-def _reaction(_tag: str, _schema: int, id: Any, thread: Any, actor: Any, comment: Any, kind: Any = e.SUPPORT) -> e.ReactionGiven:
+def _reaction(_tag: str, _schema: int, id: Any, thread: Any, actor: Any, comment: Any, kind: Any = SUPPORT) -> e.ReactionGiven:
     return e.ReactionGiven(id=from_bytes(id), thread=thread, actor=_actor(actor), comment=from_bytes(comment), kind=kind)
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from threadstore.model.events import SUPPORT, Actor, Outcome, TextQuote
+from threadstore.model.events import Outcome
+from threadstore.model.values import SUPPORT, Actor, TextQuote
 
 __all__ = [
     "AnyCommand",

@@ -2,7 +2,7 @@
 Text quotes and anchoring: where in the article a correction belongs.
 
 A reader highlights a passage; `quote_of` records what it says, a little of what stands around it, and where it began. Later
-the article may have been reflowed, extended or rewritten. `anchor` finds the passage again, or says that it can not: a
+the article may have been reflowed, extended or rewritten. `anchor` finds the passage again, or says that it cannot: a
 correction at the wrong place is worse than an orphaned one, so there is no nearest guess and no likeness, only equality.
 
 White space counts only as such: any run of it matches any run, and what lies around the passage is left out. A side of
@@ -16,7 +16,7 @@ one of two recorded sides, and nowhere both       there         at the recorded 
 none, though some was recorded                    None          None
 ================================================  ============  =========================================
 
-The last row is what others get wrong. A passage that has changed on all its sides can not be told from a look-alike. In
+The last row is what others get wrong. A passage that has changed on all its sides cannot be told from a look-alike. In
 hypothesis/h#2798 an editor did as an annotation asked and replaced "Robin", and the annotation moved to another "Robin" of
 the same sentence; in hypothesis/client#7571 it moved to a paragraph that is worded alike. Here both are orphaned, even
 where the look-alike is the only occurrence, or stands at the recorded offset. (The same was argued in
@@ -37,7 +37,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from threadstore.model.events import TextQuote
+from threadstore.model.values import TextQuote
 
 __all__ = ["Article", "anchor", "quote_of"]
 

@@ -69,6 +69,12 @@ class _Sorted:
             self._of[id] = key
 
 
+def _put_in(ids: list[str], id: str) -> None:
+    place = bisect_left(ids, id)
+    if place == len(ids) or ids[place] != id:
+        ids.insert(place, id)
+
+
 def _itself(fact: Event) -> Any:
     return fact
 
@@ -98,6 +104,7 @@ class Index:
             tally=Tally(),
             nodes=self._nodes,
             place=_itself,
+            children=self._all_children,
             today=None if self._past is None else self._past._nodes.__getitem__,
         )
         self.names: Names = Names() if self._past is None else self._past.names
@@ -109,6 +116,9 @@ class Index:
         self._waiting: dict[str, str] = {}
         self._withheld: set[str] = set()
         self._by_author: dict[int, list[str]] = {}
+        #: What the public sees at and below the top-level nodes whose latest word has once been looked for, in order; the
+        #: last of it may have gone meanwhile.
+        self._spoken: dict[str, list[str]] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -159,27 +169,42 @@ class Index:
     def refresh(self) -> None:
         """Bring all that was touched to its places. Complexity: O(log n) for each node, and a move of memory."""
         outline = self.outline
-        for id in list(outline.quiet):
-            root = self._nodes[id]
-            if root is not None and not root.parent:
-                root.active = max(self._shown_below(root), default="")
-                outline.touched[id] = root
-        outline.quiet.clear()
+        outline.settle()
         if outline.touched:
             self._flat.clear()
-        for node in outline.touched.values():
+        for node in list(outline.touched.values()):
             self._list(node)
+        for id in outline.quiet:
+            root = self.get(id)
+            root.active = self._last_shown(root)
+            self._list(root)
+        outline.quiet.clear()
         outline.touched.clear()
 
+    def _last_shown(self, root: Node) -> str:
+        """
+        Return the largest id that the public sees at or below a top-level node; empty if it sees none.
+
+        Complexity: O(log n), amortised, and the first time O(nodes below).
+        """
+        ids = self._spoken.get(root.id)
+        if ids is None:
+            ids = self._spoken[root.id] = sorted(self._shown_below(root))
+        while ids and not self.get(ids[-1]).shown:
+            ids.pop()
+        return ids[-1] if ids else ""
+
     def _shown_below(self, root: Node) -> Iterator[str]:
-        """Yield what the public sees at and below a node. Complexity: O(nodes below)."""
         stack = [root.id]
         while stack:
             id = stack.pop()
-            node = self.get(id)
-            if node.shown:
+            if self.get(id).shown:
                 yield id
-            stack += (below for below in self._children.get(id, ()) if (self.get(below)).live)
+            stack += self._children.get(id, ())
+
+    def _all_children(self, parent: str) -> list[str]:
+        """Return what hangs under a node, dead or alive. Complexity: O(n)."""
+        return [id for id, node in self._nodes.items() if node is not None and node.parent == parent]
 
     def get(self, id: str) -> Node:
         """Return a node that is there."""
@@ -215,14 +240,19 @@ class Index:
         elif self._withheld:
             self._withheld.discard(id)
         if node.post is not None and not node.flags & FLAGS["correction"]:
-            self._note_author(node)
+            _put_in(self._by_author.setdefault(node.author, []), id)
             self._note_name(node)
+            if self._spoken:
+                self._note_word(node, moved=former == TOP != node.parent)
 
-    def _note_author(self, node: Node) -> None:
-        ids = self._by_author.setdefault(node.author, [])
-        place = bisect_left(ids, node.id)
-        if place == len(ids) or ids[place] != node.id:
-            ids.insert(place, node.id)
+    def _note_word(self, node: Node, *, moved: bool) -> None:
+        root = self.outline.root(node)
+        if root is not node:
+            self._spoken.pop(node.id, None)
+        if moved:  # with all below it, which is looked for again when it is needed
+            self._spoken.pop(root.id, None)
+        elif node.shown and root.id in self._spoken:
+            _put_in(self._spoken[root.id], node.id)
 
     def _note_name(self, node: Node) -> None:
         if self._past is not None:
@@ -300,14 +330,15 @@ class Index:
         """Assert every invariant. For tests. Complexity: O(n log n)."""
         fresh = Index(self._state, self.rules)
         assert self.tally == fresh.tally, (self.tally, fresh.tally)
-        mine, other = ({id: _bare(node) for id, node in index._nodes.items() if node} for index in (self, fresh))
-        assert mine == other
+        assert _kept(self._nodes) == _kept(fresh._nodes)
         assert {parent: ids for parent, ids in self._children.items() if ids} == fresh._children
         for order, pinned in self._orders:
             assert self.top(order, pinned, 0) == fresh.top(order, pinned, 0), order
         assert self._waiting == fresh._waiting
         assert self._withheld == fresh._withheld
         assert self._by_author == fresh._by_author
+        for id, spoken in self._spoken.items():
+            assert [each for each in spoken if self.get(each).shown] == sorted(self._shown_below(self.get(id)))
 
 
 def _given(state: State, comment: str, actor: str, rules: Rules) -> Given:
@@ -315,6 +346,14 @@ def _given(state: State, comment: str, actor: str, rules: Rules) -> Given:
     return {kind: (last.id, last.kind_tag == "reaction.given") for kind, last in found if last is not None}
 
 
+def _kept(nodes: Mapping[str, Node | None]) -> dict[str, Any]:
+    """
+    Return what depends on the facts alone.
+
+    How the way to the root is shortened depends on their order, and so does a node of which nothing is known any more.
+    """
+    return {id: _bare(node) for id, node in nodes.items() if node and node != Node(id)}
+
+
 def _bare(node: Node) -> Any:
-    """Return what depends on the facts alone: how the way to the root is shortened depends on their order."""
     return (node.id, node.parent, node.post, node.text, node.flags, node.kids, node.replies, node.votes, node.since, node.active)

@@ -31,7 +31,7 @@ from unicodedata import category
 
 from msgspec import Struct
 
-from threadstore.model.events import Actor, actor_key
+from threadstore.model.values import Actor, actor_key
 
 __all__ = ["MAX_ABOVE", "MAX_CALLS", "Call", "Mention", "Names", "Use", "calls", "is_name", "resolve"]
 

@@ -8,8 +8,8 @@ begins again. Nothing here knows which of the two it is.
 
 **Places.** Every comment is a node under its parent. A comment whose parent is not in the set
 hangs under a placeholder at the top level, and moves home, with all that is below it, when the
-parent comes. One whose parent does not have a smaller id hangs under the one placeholder with the
-nil id. So there are no cycles, and each comment has exactly one place. What is said about a
+parent comes. One whose parent does not have a smaller id, or is a correction, hangs under the one
+placeholder with the nil id. So there are no cycles, and each comment has exactly one place. What is said about a
 comment that is not there waits at its place as well (`EARLY`), which no page shows.
 
 **Liveness.** A node is *live* if the public sees its comment or any below it. A parent counts its
@@ -24,12 +24,12 @@ recount of the tree; nothing recurses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from threadstore.model.events import CommentPosted, CorrectionSuggested, Event, ReactionGiven, ReactionWithdrawn, actor_key
+from threadstore.model.events import CommentPosted, CorrectionSuggested, Event, PersonErased, ReactionGiven, ReactionWithdrawn
 from threadstore.model.ids import NIL
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, Reaction, posted_in
@@ -49,6 +49,7 @@ from threadstore.model.status import (
     person_cutoffs,
     rivals,
 )
+from threadstore.model.values import actor_key
 
 __all__ = ["CORRECTIONS", "FLAGS", "HIDES", "TOP", "Facts", "Missing", "Node", "Outline", "Tally", "flags_in"]
 
@@ -80,7 +81,7 @@ _CONCEALING: Final = (1 << len(CONCEALMENTS)) - 1
 _FLAGS_IN: Final = tuple(tuple(name for name in CONCEALMENTS if bits & FLAGS[name]) for bits in range(_CONCEALING + 1))
 
 
-class Missing(Exception):  # a signal between the outline and who keeps its nodes, never an error that is told
+class Missing(Exception):  # a signal between the outline and who keeps its nodes, never an error that a caller sees
     """Something was asked for that has not been read: what it is, and which."""
 
     def __init__(self, what: str, key: Any) -> None:
@@ -106,6 +107,7 @@ class Node(Struct, gc=False):
         since: The id of the oldest fact for which it waits for a moderator.
         active: At the top level, the largest id that the public sees at it or below it; empty if it sees none.
         mentions: Who is addressed in its text, where somebody keeps that; None where the text has no ``@``.
+        words: Its words as views read them, where they were read along with it.
     """
 
     id: str
@@ -121,6 +123,7 @@ class Node(Struct, gc=False):
     since: str = ""
     active: str = ""
     mentions: bytes | None = None
+    words: Any = None
 
     @property
     def shown(self) -> bool:
@@ -218,10 +221,11 @@ class Outline:
         tally: What is kept of the thread.
         nodes: What is kept of each comment, by its id; None for what is not there. New ones are put in.
         place: Tells where a fact stands.
+        children: Tells which nodes hang under one, in any order.
         today: Tells what holds for a comment, if that is not to be judged by *facts*: those are of the past, then.
     """
 
-    __slots__ = ("_cutoffs", "_place", "_today", "facts", "nodes", "quiet", "rules", "tally", "touched")
+    __slots__ = ("_children", "_cutoffs", "_place", "_today", "facts", "nodes", "quiet", "rules", "tally", "touched", "unjudged")
 
     def __init__(
         self,
@@ -231,6 +235,7 @@ class Outline:
         tally: Tally,
         nodes: dict[str, Node | None],
         place: Callable[[Event], Any],
+        children: Callable[[str], Iterable[str]],
         today: Callable[[str], Node | None] | None = None,
     ) -> None:
         self.facts = facts
@@ -241,7 +246,10 @@ class Outline:
         self.touched: dict[str, Node] = {}
         #: The top-level nodes whose latest word is no longer seen: whoever keeps the nodes has to look for the one before.
         self.quiet: set[str] = set()
+        #: The targets of facts that were taken, which `settle` judges.
+        self.unjudged: dict[str, None] = {}
         self._place = place
+        self._children = children
         self._today = today
         self._cutoffs: Mapping[str, str] | None = None
 
@@ -251,10 +259,12 @@ class Outline:
         """
         Let the outline follow *event*, which now stands in the state in the place of *before*.
 
+        What a fact about a comment, a correction or the thread changes is judged by `settle`, once for many facts.
+
         Return False if it cannot, since one fact has ousted another under its id, or a person's words were erased: what is
         derived of the facts concerned must be made anew.
 
-        Complexity: O(facts about the comment), and the nodes whose liveness changes.
+        Complexity: O(1), and the nodes whose liveness changes; for a post, O(facts about the comment).
         """
         if isinstance(event, ReactionGiven | ReactionWithdrawn):
             self._react(event, before)
@@ -263,16 +273,30 @@ class Outline:
             return self._post(event, before)
         if isinstance(event, CorrectionSuggested):
             return before is None and self._suggest(event)
-        if not event.target:
-            return self._take_thread(event)
-        self.rejudge(event.target)
-        return True
+        self._note(event.target)
+        if not isinstance(event, PersonErased):
+            return True
+        self.tally.cutoffs, self._cutoffs = True, None
+        return False
 
-    def rejudge(self, target: str) -> None:
-        """Bring what holds for a comment or a correction up to date, about which there is a fact."""
-        node = self.at(target)
-        node.flags |= FLAGS["complex"]
-        self.judge(node)
+    def _note(self, target: str) -> None:
+        """Note that there is a fact about a comment, a correction or the thread, which has to be judged."""
+        if target:
+            self.at(target).flags |= FLAGS["complex"]
+        self.unjudged[target] = None
+
+    def settle(self) -> None:
+        """
+        Judge what the facts that were taken are about.
+
+        Complexity: O(facts about each target), and the nodes whose liveness changes.
+        """
+        while self.unjudged:
+            target, _ = self.unjudged.popitem()
+            if target:
+                self.judge(self.at(target))
+            else:
+                self._judge_thread()
 
     def judge(self, node: Node) -> None:
         """Bring what holds for a comment or a correction up to date."""
@@ -282,16 +306,12 @@ class Outline:
         elif node.post is not None:
             self._judge(node)
 
-    def _take_thread(self, event: Event) -> bool:
+    def _judge_thread(self) -> None:
         cells, tally = self.facts.cells(""), self.tally
         tally.locked = bool(Locks(cells, self.rules).up)
         tally.late = "locked" in cells
         described = description(cells, self.rules)
         tally.described = None if described is None else self._place(described)
-        if "person" not in cells or event not in cells["person"].values():
-            return True
-        tally.cutoffs, self._cutoffs = True, None
-        return False
 
     @property
     def cutoffs(self) -> Mapping[str, str]:
@@ -331,6 +351,8 @@ class Outline:
         while node.parent:
             above = self.nodes[node.root or node.parent]
             assert above is not None, node.id
+            if above.flags & FLAGS["correction"]:  # a hint of the time when nobody knew that it is one
+                above = self.at(NIL)
             if above.parent:
                 node.root = above.root or above.parent
                 self.touched[node.id] = node
@@ -345,11 +367,11 @@ class Outline:
         if before is not None or (former is not None and former.flags & FLAGS["correction"]):
             return False
         if former is not None and former.post is not None:
-            self.rejudge(posted.id)  # a mark that came with another fact under the id
+            self._note(posted.id)  # a mark that came with another fact under the id
             return True
         node = self.at(posted.id)
         if posted.parent is not None:
-            parent = self.at(posted.parent if posted.parent < posted.id else NIL)
+            parent = self._home(posted.parent if posted.parent < posted.id else NIL)
             parent.flags &= ~EARLY
             self._move_home(node, parent)
         node.post = self._place(posted)
@@ -358,6 +380,12 @@ class Outline:
             node.flags |= FLAGS["complex"]
         self._judge(node, posted)
         return True
+
+    def _home(self, id: str) -> Node:
+        """Return what a reply to the comment *id* hangs under; a correction is no comment."""
+        parent = self.at(id)
+        is_void = not parent.is_comment and correction_in(self.facts.cells(id), id) is not None
+        return self.at(NIL) if is_void else parent
 
     def _move_home(self, node: Node, parent: Node) -> None:
         """Hang a node from the top level under its parent, with all that is below it."""
@@ -452,7 +480,7 @@ class Outline:
         assert posted is not None, node.id
         pinned = FLAGS["pinned"] if is_pinned(cells, posted, self.rules) else 0
         node.flags = (today.flags & ~FLAGS["pinned"]) | pinned
-        node.post, node.text, node.since = today.post, today.text, today.since
+        node.post, node.text, node.since, node.mentions = today.post, today.text, today.since, today.mentions
 
     # --- corrections ----------------------------------------------------------------------------------------------------------
 
@@ -460,17 +488,37 @@ class Outline:
         if correction_in(self.facts.cells(suggested.id), suggested.id) is None:
             return True
         node = self.at(suggested.id)
+        if node.is_place:
+            self._void(node)
         node.parent, node.post = CORRECTIONS, self._place(suggested)
         node.author = actor_key(suggested.actor)
         node.flags = node.flags & FLAGS["complex"] | FLAGS["correction"]
         self._judge_correction(node)
         return True
 
+    def _void(self, node: Node) -> None:
+        """Hang what hangs under a placeholder, which turns out to be no comment's, under the one with the nil id."""
+        void = self.at(NIL)
+        void.flags &= ~EARLY
+        for id in list(self._children(node.id)):
+            child = self.node(id)
+            assert child is not None, id
+            child.parent, child.root = NIL, ""
+            void.replies += child.shown
+            if child.live:
+                self._gain(void)
+        void.active = max(void.active, node.active)
+        if node.id in self.quiet:
+            self.quiet.remove(node.id)
+            self.quiet.add(NIL)
+        self.tally.live -= node.live
+        node.kids, node.replies, node.active = 0, 0, ""
+
     def _judge_correction(self, node: Node) -> None:
         if self._today is not None:
             today = self._today(node.id)
             assert today is not None, node.id
-            flags, since = today.flags, today.since
+            flags, since = today.flags | FLAGS["correction"], today.since
         else:
             cells = self.facts.cells(node.id)
             suggested = correction_in(cells, node.id)

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from attrs.validators import instance_of, is_callable, optional
 
 from threadstore.model.commands import Command
-from threadstore.model.events import MAX_BODY, MAX_KIND, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor, Role, check_key
+from threadstore.model.values import MAX_BODY, MAX_KIND, MAX_NAME, MAX_NOTE, MAX_QUOTE, ROLES, SUPPORT, Actor, Role, check_key
 
 __all__ = ["May", "Policy", "Premoderation", "Rules", "Screen", "Verdict"]
 
@@ -148,7 +148,7 @@ class Policy:
         editors: Roles that decide corrections.
         describers: Roles that set a thread's title, address and version.
         screen: Called with a command that brings text and the thread; "hold" lets it wait for a moderator, "refuse" rejects it.
-        may: Called with every command and the thread, after the rules have allowed it; False rejects it. It can not grant what
+        may: Called with every command and the thread, after the rules have allowed it; False rejects it. It cannot grant what
             the rules forbid, since views judge by the rules.
     """
 

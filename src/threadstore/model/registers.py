@@ -10,7 +10,7 @@ shapes, because each keeps the extreme of a total order over facts:
 
 Two different facts under one id do not happen among honest writers, and a log refuses the second. Here, where nothing is refused,
 the one with the larger canonical bytes stays, so that replicas agree all the same. Skeletons are compared before texts, and a
-full fact stays above its redacted twin.
+full fact stays above the same fact redacted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from threadstore.model.codec import encode
-from threadstore.model.events import REGISTERS, Event, Key, Shape, is_redacted, redact
+from threadstore.model.erasure import is_redacted, redact
+from threadstore.model.events import REGISTERS, Event, Key, Shape
 
 __all__ = ["SHAPES", "Cell", "join", "wins"]
 
@@ -33,16 +34,16 @@ def _rank(event: Event) -> tuple[bytes, bool, bytes]:
     return encode(redact(event)), not is_redacted(event), encode(event)
 
 
-def _smallest(event: Event, standing: Event) -> bool:
-    if event.id != standing.id:
-        return event.id < standing.id
-    return _rank(event) > _rank(standing)
+def _smallest(event: Event, kept: Event) -> bool:
+    if event.id != kept.id:
+        return event.id < kept.id
+    return _rank(event) > _rank(kept)
 
 
-def _largest(event: Event, standing: Event) -> bool:
-    if event.id != standing.id:
-        return event.id > standing.id
-    return _rank(event) > _rank(standing)
+def _largest(event: Event, kept: Event) -> bool:
+    if event.id != kept.id:
+        return event.id > kept.id
+    return _rank(event) > _rank(kept)
 
 
 _WINS: Final[Mapping[Shape, Callable[[Event, Event], bool]]] = {
@@ -52,9 +53,9 @@ _WINS: Final[Mapping[Shape, Callable[[Event, Event], bool]]] = {
 }
 
 
-def wins(shape: Shape, event: Event, standing: Event) -> bool:
+def wins(shape: Shape, event: Event, kept: Event) -> bool:
     """Return whether *event* takes the place of another fact that stands under its key. Complexity: O(1)."""
-    return _WINS[shape](event, standing)
+    return _WINS[shape](event, kept)
 
 
 def join(shape: Shape, cell: Cell, key: Key, event: Event) -> bool:
@@ -63,8 +64,8 @@ def join(shape: Shape, cell: Cell, key: Key, event: Event) -> bool:
 
     Complexity: O(1); two different facts under one id cost an encoding each.
     """
-    standing = cell.get(key)
-    if standing is not None and (standing == event or not _WINS[shape](event, standing)):
+    kept = cell.get(key)
+    if kept is not None and (kept == event or not _WINS[shape](event, kept)):
         return False
     cell[key] = event
     return True

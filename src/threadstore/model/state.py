@@ -28,7 +28,8 @@ from itertools import chain
 from typing import Final, Self
 
 from threadstore.model.codec import encode
-from threadstore.model.events import REGISTERS, CommentPosted, Event, ReactionGiven, ReactionWithdrawn, Shape, Write, redact
+from threadstore.model.erasure import redact
+from threadstore.model.events import REGISTERS, CommentPosted, Event, ReactionGiven, ReactionWithdrawn, Shape, Write
 from threadstore.model.ids import NIL, time_of
 from threadstore.model.registers import SHAPES, Cell, join, wins
 

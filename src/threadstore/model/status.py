@@ -22,18 +22,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from threadstore.model.events import (
-    Actor,
-    CommentEdited,
-    CommentErased,
-    CommentPosted,
-    CorrectionSuggested,
-    Erasure,
-    Event,
-    PersonErased,
-)
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentEdited, CommentErased, CommentPosted, CorrectionSuggested, Event, PersonErased
 from threadstore.model.policy import Rules
 from threadstore.model.registers import Cell
+from threadstore.model.values import Actor
 
 __all__ = [
     "CONCEALMENTS",
@@ -105,13 +98,6 @@ class Status(Struct, frozen=True, gc=False):
     stale: bool = False
     reported: tuple[Event, ...] = ()
     since: str = ""
-
-    @property
-    def place(self) -> str:
-        """Return where the comment is counted: "total", "pending" or "hidden"."""
-        if not self.flags or self.flags[0] == "spoiler":
-            return "total"
-        return "pending" if self.flags[0] == "held" else "hidden"
 
 
 # --- authority ----------------------------------------------------------------------------------------------------------------

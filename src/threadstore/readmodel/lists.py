@@ -8,20 +8,21 @@ the whole stream) is never listed as it stands: `Unfit` names it, and it is made
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from heapq import nlargest
 from typing import Final, NamedTuple
 
 import msgspec
 
 from threadstore.log._schema import bucket_of
-from threadstore.model.events import actor_key
 from threadstore.model.ids import from_bytes, time_of, to_bytes
 from threadstore.model.outline import FLAGS, HIDES, Node
 from threadstore.model.policy import Rules
+from threadstore.model.values import actor_key
 from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.queries import Unfit
-from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of, fingerprint, node_in
-from threadstore.readmodel.source import TableSource, counts_of
+from threadstore.readmodel.rows import COMMENT, ThreadRow, columns_of, fingerprint, fits, node_in
+from threadstore.readmodel.source import TableSource
 from threadstore.views.lens import Lens
 from threadstore.views.request import PageRequest
 from threadstore.views.types import CommentView, Counts, FrozenDict, ThreadLine
@@ -32,23 +33,28 @@ __all__ = ["FeedItem", "by_person", "counts_in", "latest_in", "overview_of", "un
 _TOGETHER: Final = 32
 _MANY: Final = 500
 _ROW: Final = columns_of("t")
-_COUNTS: Final = f"SELECT t.key, {_ROW} FROM json_each(?) AS wanted CROSS JOIN threads AS t ON t.key = wanted.value"
+#: As bytes: one that is damaged may be no text, and must not stand in the way of the others.
+_KEY: Final = "CAST(t.key AS BLOB)"
+_COUNTS: Final = f"SELECT {_ROW}, t.key FROM json_each(?) AS wanted CROSS JOIN threads AS t ON t.key = wanted.value"
 _RECENT: Final = f"""
-    SELECT t.key, {_ROW} FROM threads AS t INDEXED BY threads_by_bucket
+    SELECT {_KEY}, {_ROW} FROM threads AS t INDEXED BY threads_by_bucket
     WHERE bucket <= ? AND latest < ? ORDER BY bucket DESC, latest DESC LIMIT ?"""
 _WAITING: Final = (
-    "SELECT key, since FROM threads INDEXED BY threads_by_since WHERE since IS NOT NULL AND since > ? ORDER BY since"
+    f"SELECT {_KEY}, since FROM threads AS t INDEXED BY threads_by_since WHERE since IS NOT NULL AND since > ? ORDER BY since"
 )
-_UNFIT: Final = "SELECT key FROM threads WHERE rules <> ? OR projected <> revision ORDER BY id"
+_UNFIT: Final = f"SELECT {_KEY} FROM threads AS t WHERE rules <> ? OR projected <> revision ORDER BY id"
 _GONE: Final = FLAGS["missing"] | FLAGS["erased"] | FLAGS["deleted"] | FLAGS["correction"]
 _NEWEST: Final = f"SELECT {COMMENT} FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id < ?2 AND "
+#: Without a limit SQLite may leave the order of a subquery out (sqlite.org/optoverview.html), so the newest would not be first.
 _SAID_BY: Final = f"""
-    SELECT t.key, {_ROW}, {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
-    FROM (SELECT model, id FROM authors WHERE author = ?1 AND id < ?2 ORDER BY id DESC) AS a
+    SELECT {_KEY}, {_ROW}, {", ".join(f"c.{name}" for name in COMMENT.split(", "))}
+    FROM (SELECT model, id FROM authors WHERE author = ?1 AND id < ?2 ORDER BY id DESC LIMIT -1) AS a
     CROSS JOIN threads AS t ON t.id = abs(a.model) AND t.model = a.model
     CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = a.model AND c.id = a.id
     WHERE """
 _BEYOND: Final = b"\xff" * 17
+_TOP, _TOTAL, _PENDING, _HIDDEN = (ThreadRow.__struct_fields__.index(name) for name in ("top", "total", "pending", "hidden"))
+_UNFIT_WHY: Final = "they are of other rules, of a part of the stream, or damaged"
 
 
 class FeedItem(msgspec.Struct, frozen=True):
@@ -70,7 +76,7 @@ class FeedItem(msgspec.Struct, frozen=True):
 def _row_of(key: str, values: Sequence[object], rules: Rules) -> ThreadRow:
     row = ThreadRow(*values)  # type: ignore[arg-type]  # a row of the columns
     if not row.fits(fingerprint(rules)):
-        raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
+        raise Unfit(key, _UNFIT_WHY)
     return row
 
 
@@ -80,10 +86,13 @@ def _row_of(key: str, values: Sequence[object], rules: Rules) -> ThreadRow:
 def counts_in(keys: Sequence[str], rules: Rules) -> Plan[dict[str, Counts]]:
     """Return the counts of those threads that have events. Complexity: O(log threads) for each."""
     found: dict[str, Counts] = {}
+    wanted = fingerprint(rules)
     for start in range(0, len(keys), _MANY):
         [rows] = yield [Sql(_COUNTS, (msgspec.json.encode(keys[start : start + _MANY]).decode(),))]
-        for key, *values in rows:
-            found[key] = counts_of(_row_of(key, values, rules))
+        for row in rows:
+            if not fits(row, wanted):
+                raise Unfit(row[-1], _UNFIT_WHY)
+            found[row[-1]] = Counts(row[_TOP], row[_TOTAL] - row[_TOP], row[_TOTAL], row[_PENDING], row[_HIDDEN])
     return found
 
 
@@ -106,19 +115,28 @@ def overview_of(before: str, limit: int, rules: Rules) -> Plan[list[tuple[str, T
 def _recent(before: str, limit: int) -> Plan[list[Row]]:
     bound = to_bytes(before) if before else _BEYOND
     [rows] = yield [Sql(_RECENT, (bucket_of(bound), bound, limit))]
-    return rows
+    return _keyed(rows)
+
+
+def _keyed(rows: Iterable[Row]) -> list[Row]:
+    """Return rows that begin with a key, as a text; one that is no text is left out, since nothing leads to its thread."""
+    found: list[Row] = []
+    for key, *values in rows:
+        with suppress(UnicodeDecodeError):
+            found.append((key.decode(), *values))
+    return found
 
 
 def waiting_in(after: str | None) -> Plan[list[str]]:
     """Return the threads in which something waits for a moderator since a time behind *after*, the longest waiting first."""
     [rows] = yield [Sql(_WAITING, (to_bytes(after) if after else b"",))]
-    return [key for key, _ in rows]
+    return [key for key, _ in _keyed(rows)]
 
 
 def unfit_in(rules: Rules) -> Plan[list[str]]:
     """Return the threads whose rows are of other rules, or of a part of their stream. Complexity: O(threads)."""
     [rows] = yield [Sql(_UNFIT, (fingerprint(rules),))]
-    return [key for (key,) in rows]
+    return [key for (key,) in _keyed(rows)]
 
 
 # --- comments -----------------------------------------------------------------------------------------------------------------
@@ -160,7 +178,7 @@ def latest_in(limit: int, below: str, rules: Rules, request: PageRequest) -> Pla
         sql = f"{_NEWEST}{eyes.condition} ORDER BY id DESC LIMIT {limit}"
         answers = yield [Sql(sql, (source.model, bound, *eyes.values)) for source in sources]
         for source, rows in zip(sources, answers, strict=True):
-            nodes = map(node_in, rows)
+            nodes = (node_in(source.key, row) for row in rows)
             found += ((node.id, node, source) for node in nodes)
         found = nlargest(limit, found, key=lambda each: each[0])
         before = from_bytes(recent[-1][3])
@@ -176,8 +194,10 @@ def by_person(id: str, limit: int, below: str, rules: Rules, request: PageReques
     eyes = _eyes(rules, request)
     bound = to_bytes(below) if below else _BEYOND
     [rows] = yield [Sql(f"{_SAID_BY}{eyes.condition} LIMIT {limit}", (actor_key(id), bound, *eyes.values))]
+    rows = _keyed(rows)
     width = len(ThreadRow.__struct_fields__) - 2
-    found = [(node_in(row[1 + width :]), TableSource(row[0], rules, _row_of(row[0], row[1 : 1 + width], rules))) for row in rows]
+    sources = [TableSource(row[0], rules, _row_of(row[0], row[1 : 1 + width], rules)) for row in rows]
+    found = [(node_in(source.key, row[1 + width :]), source) for source, row in zip(sources, rows, strict=True)]
     items = yield from _items(found, eyes.lens)
     return tuple(item for item in items if item.comment.author is not None and item.comment.author.id == id)
 
@@ -187,6 +207,6 @@ def _items(found: Iterable[tuple[Node, TableSource]], lens: Lens) -> Plan[tuple[
     for node, source in found:
         [said] = yield from source.said([node])
         bare = msgspec.structs.replace(node, votes=FrozenDict(), kids=0, replies=0, flags=node.flags & ~FLAGS["pinned"])
-        view = lens.comment(bare, said._replace(mentions=()), 0, (), 0, frozenset(), None, None)
+        view = lens.comment(bare, msgspec.structs.replace(said, mentions=(), view=None), 0, (), 0, frozenset(), None, None)
         items.append(FeedItem(source.key, node.post, view))
     return tuple(items)

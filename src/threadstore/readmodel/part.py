@@ -10,7 +10,7 @@ outline are those of a thread in memory, and nothing is half done when something
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from typing import Final, Generic, TypeVar
 
@@ -20,7 +20,8 @@ from threadstore.model.ids import from_bytes
 from threadstore.model.outline import FLAGS, Missing, Node, Outline, Tally
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, Reaction, ReactionKey, State, cells_of_facts
-from threadstore.readmodel.rows import ThreadRow
+from threadstore.plans import Row
+from threadstore.readmodel.rows import ID, ThreadRow, node_in
 
 __all__ = ["AUTHORS_AT_ONCE", "Loaded", "Part"]
 
@@ -50,6 +51,13 @@ class _Absent(_Read[K, V | None]):
         return None
 
 
+class _NoChildren(_Read[str, list[str]]):
+    """What hung under nodes where there was nothing."""
+
+    def __missing__(self, key: str) -> list[str]:
+        return []
+
+
 class Loaded:
     """
     What was read of a thread.
@@ -59,12 +67,13 @@ class Loaded:
         row: Its row; None for a thread without events.
     """
 
-    __slots__ = ("acts", "facts", "key", "known", "nodes", "posts", "reactions", "row")
+    __slots__ = ("acts", "children", "facts", "key", "known", "nodes", "posts", "reactions", "row", "rows", "steps")
 
     def __init__(self, key: str, row: ThreadRow | None) -> None:
         self.key = key
         self.row = row
-        #: Nodes by their ids; None for what is not there.
+        #: Rows of `comments` by their ids, and their nodes; None for what is not there.
+        self.rows: dict[str, Row] = {}
         self.nodes: _Read[str, Node | None] = _Read("node")
         #: The facts about each target, with their positions: its post, and what has to be judged.
         self.facts: _Read[str, list[tuple[int, Event]]] = _Read("facts")
@@ -74,10 +83,25 @@ class Loaded:
         self.known: _Read[str, Event | None] = _Read("known")
         #: The comments of an author below an id, newest first.
         self.posts: _Read[tuple[int, str], list[Node]] = _Read("posts")
+        #: What hangs under a node, by their ids.
+        self.children: _Read[str, list[str]] = _Read("children")
         #: The largest id of what a person did.
         self.acts: _Read[str, str] = _Read("act")
+        #: How many times something was read.
+        self.steps = 0
         if row is None:
             self.facts[""] = []
+
+    def put(self, row: Row) -> Node:
+        """Note a row of `comments`, unless its node was read before, and return the node."""
+        id = from_bytes(row[ID])
+        if id in self.rows:
+            node = self.nodes[id]
+            assert node is not None, id
+            return node
+        node = self.nodes[id] = node_in(self.key, row)
+        self.rows[id] = row
+        return node
 
     def expect_new(self, id: str) -> None:
         """Note that nothing is known under an id that was just made."""
@@ -88,6 +112,7 @@ class Loaded:
         """Return what was read of a thread of which nothing is kept: of each key it is known that nothing is there."""
         loaded = cls(key, None)
         loaded.nodes, loaded.reactions = _Absent("node"), _Absent("reaction")
+        loaded.children = _NoChildren("children")
         return loaded
 
 
@@ -110,11 +135,12 @@ class Part(State, Known):
     Args:
         loaded: What was read.
         rules: Who may do what.
+        today: Tells what holds today for a comment, if the facts are of the past; see `Outline`.
     """
 
     __slots__ = ("_is_followed", "_loaded", "noted", "outline", "places", "posted", "reacted")
 
-    def __init__(self, loaded: Loaded, rules: Rules) -> None:
+    def __init__(self, loaded: Loaded, rules: Rules, *, today: Callable[[str], Node | None] | None = None) -> None:
         super().__init__(loaded.key)
         self._loaded = loaded
         row = loaded.row
@@ -133,7 +159,15 @@ class Part(State, Known):
             tally=Tally() if row is None else row.tally(),
             nodes=_Nodes(loaded.nodes),
             place=self._place,
+            children=self._children,
+            today=today,
         )
+
+    def _children(self, parent: str) -> list[str]:
+        read = self._loaded.children[parent] if self._loaded.nodes[parent] is not None else []
+        nodes = [self.outline.nodes[id] for id in read]
+        here = [node for node in self.outline.nodes.values() if node is not None]
+        return list(dict.fromkeys(node.id for node in (*nodes, *here) if node is not None and node.parent == parent))
 
     def _place(self, event: Event) -> int:
         return self.places[event.id]

@@ -3,7 +3,7 @@ From events to rows: what an append changes in the read model, written in the ap
 
 `projected` folds new facts into a `Part`, reads what that finds missing until nothing is, and writes
 the columns that differ. Who is addressed in a text is found at this moment as well, and again when a
-name comes late or goes: `_Mentions`.
+name comes late or goes, or a parent comes late: `_Mentions`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from threadstore.model.events import (
-    SUPPORT,
-    CommentEdited,
-    CommentPosted,
-    CorrectionSuggested,
-    Event,
-    PersonErased,
-    ReactionGiven,
-    actor_key,
-)
+from threadstore.model.events import CommentEdited, CommentPosted, CorrectionSuggested, Event, PersonErased, ReactionGiven
 from threadstore.model.ids import from_bytes, to_bytes
 from threadstore.model.mentions import MAX_ABOVE, Call, Use, calls, is_name, resolve
-from threadstore.model.outline import FLAGS, HIDES, MISSING, Missing, Node
+from threadstore.model.outline import EARLY, FLAGS, HIDES, MISSING, Missing, Node
 from threadstore.model.policy import Rules
-from threadstore.plans import Plan, Row, Sql
+from threadstore.model.values import SUPPORT, actor_key
+from threadstore.plans import Plan, Row, Sql, Step
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.queries import find_node, loading, readable
 from threadstore.readmodel.rows import (
@@ -83,26 +75,35 @@ _AT: Final = "SELECT position, revision, crc, data FROM events WHERE position = 
 _AGAIN: Final = 200
 
 
-def projected(loaded: Loaded, row: ThreadRow, placed: Sequence[Placed], rules: Rules, latest: bytes) -> Plan[None]:
+def projected(
+    loaded: Loaded,
+    row: ThreadRow,
+    placed: Sequence[Placed],
+    rules: Rules,
+    *,
+    part: Part | None = None,
+    appends: Step = (),
+) -> Plan[None]:
     """
-    Bring the rows of a thread up to facts that were appended to it.
+    Bring the rows of a thread up to facts that are appended to it.
 
     Args:
         loaded: What was read of the thread before.
         row: The thread's row; what the facts change in it is set, and is for the caller to write (`set_thread`).
         placed: The facts, none of which the rows reflect, with their positions.
         rules: Who may do what.
-        latest: The largest id that the rows reflect.
+        part: The part on which the facts were decided, into which nothing was folded yet.
+        appends: The statements that append the facts, if that is still to be done.
 
     Complexity: O(log n) for each fact, and O(facts about the comment) for those that have to be judged; O(n) for an erased
-    person, and for a name that comes late or goes.
+    person, and for a name or a parent that comes late or goes.
     """
-    part = yield from _folded(loaded, placed, rules)
+    part = yield from _folded(loaded, placed, rules, part)
     texts = _Mentions(loaded, part, row.model)
-    recalled = yield from texts.resolved(placed, _id_of(latest))
+    recalled = yield from texts.resolved(placed, _id_of(row.latest))
     writes, waits = _changes(loaded, part, row.model, rules)
     row.take(part.outline.tally)
-    yield [*writes, *texts.writes, *_appended(part, row.model)]
+    yield [*appends, *writes, *texts.writes, *_appended(part, row.model)]
     for id in sorted(part.outline.quiet):
         [[(latest,)]] = yield [Sql(_LATEST, (row.model, to_bytes(id)))]
         node = part.outline.nodes[id]
@@ -124,20 +125,25 @@ def _id_of(data: bytes | None) -> str:
 _WORDS: Final = (CommentPosted, CommentEdited, CorrectionSuggested)
 
 
-def _folded(loaded: Loaded, placed: Sequence[Placed], rules: Rules) -> Plan[Part]:
+def _folded(loaded: Loaded, placed: Sequence[Placed], rules: Rules, decided: Part | None) -> Plan[Part]:
     """Return the part of the thread with the facts folded in, having read whatever that takes."""
+    part = Part(loaded, rules) if decided is None else decided
     forgetting = any(isinstance(event, PersonErased) for _, event in placed)
     targets: Iterable[str] = ()
     if forgetting and loaded.row is not None:
         targets = yield from _targets_of(loaded, {event.person for _, event in placed if isinstance(event, PersonErased)})
     while True:
-        part = Part(loaded, rules)
         missing: list[Missing] = []
         forgotten = False
         for position, event in placed:
             try:
                 forgotten = not part.take(event, position) or forgotten
             except Missing as each:  # go on, to learn what else is
+                missing.append(each)
+        while part.outline.unjudged:
+            try:
+                part.outline.settle()
+            except Missing as each:
                 missing.append(each)
         try:
             if forgotten and not missing:
@@ -150,6 +156,7 @@ def _folded(loaded: Loaded, placed: Sequence[Placed], rules: Rules) -> Plan[Part
         if not missing:
             return part
         yield from loading(loaded, missing)
+        part = Part(loaded, rules)
 
 
 def _live_roots(part: Part) -> set[str]:
@@ -182,7 +189,7 @@ def _changes(loaded: Loaded, part: Part, model: int, rules: Rules) -> tuple[list
             writes.append(Sql(_ADD, (model, *now)))
             waits = waits or bool(node.since)
         else:
-            writes += _update(model, comment_row(read, rules), now)
+            writes += _update(model, loaded.rows[id], now)
             waits = waits or node.since != read.since
     return writes, waits
 
@@ -246,7 +253,7 @@ class _Mentions:
     Who is addressed in the texts that changed, and whom that concerns besides.
 
     A name that is used for the first time, or no longer, by a comment that is older than some text may change whom that
-    text addresses. So such texts are looked at again.
+    text addresses, and so may a comment that comes behind its replies. So such texts are looked at again.
     """
 
     def __init__(self, loaded: Loaded, part: Part, model: int) -> None:
@@ -260,7 +267,7 @@ class _Mentions:
         """
         Resolve the mentions in new texts, and note names.
 
-        Return the id of the oldest comment whose name matters to texts that were there before; empty if there is none.
+        Return the id of the oldest comment that matters to texts that were there before; empty if there is none.
         """
         oldest = yield from self._note_names(latest)
         texts = [text for text in self._new_texts(dict(placed)) if "@" in text.body]
@@ -309,7 +316,7 @@ class _Mentions:
     def again(self, ids: Sequence[str], oldest: str, rules: Rules) -> Plan[None]:
         """Resolve anew the mentions in those texts of some comments that are newer than *oldest*."""
         rows = [found[0] for found in (yield [find_node(self.model, id) for id in ids])]
-        nodes = [node_in(row) for row in rows]
+        nodes = [node_in(self._loaded.key, row) for row in rows]
         facts = yield [Sql(_AT, (node.text or node.post,)) for node in nodes]
         texts = [
             _Text(node, event.id, event.body)
@@ -334,15 +341,22 @@ class _Mentions:
                 if first < below:
                     key = actor_key(actor)
                     spoken = last if last < below else (yield from self._last_use(name, key, below))
-                    uses.setdefault(name, []).append(Use(actor, key, from_bytes(spoken)))
+                    if spoken is not None:
+                        uses.setdefault(name, []).append(Use(actor, key, from_bytes(spoken)))
         merged = {name: list(_latest_of_each(found)) for name, found in uses.items()}
         above: list[int] = []
         if any(len(found) > 1 for found in merged.values()):
             above = yield from self._authors_above(text.node)
         return mentions_of(resolve(several, merged, lambda: above))
 
-    def _last_use(self, name: str, author: int, below: bytes) -> Plan[bytes]:
-        """Return the last comment below a text in which an author used a name. Complexity: O(their comments in the thread)."""
+    def _last_use(self, name: str, author: int, below: bytes) -> Plan[bytes | None]:
+        """
+        Return the last comment below a text in which an author used a name.
+
+        None where the only ones were erased together with what is written now, and the name is not taken out of the rows yet.
+
+        Complexity: O(their comments in the thread).
+        """
         [rows] = yield [Sql(_SPOKEN, (author, self.model))]
         spoken = [event for _, _, event in readable(self._loaded.key, rows)] + list(self._part.posted)
         ids = [
@@ -350,7 +364,7 @@ class _Mentions:
             for event in spoken
             if event.actor is not None and actor_key(event.actor) == author and event.actor.name == name
         ]
-        return max(id for id in ids if id < below)
+        return max((id for id in ids if id < below), default=None)
 
     def _authors_above(self, node: Node) -> Plan[list[int]]:
         """Return the keys of the authors above a comment, the parent's first: of nodes in this part, then of rows."""
@@ -369,8 +383,12 @@ class _Mentions:
     def _note_names(self, latest: str) -> Plan[str]:
         """Note which names are used and which no longer; return the oldest comment that matters to older texts."""
         late: list[CommentPosted] = []
+        above: list[str] = []
         for posted in self._part.posted:
             actor = posted.actor
+            read = self._loaded.nodes[posted.id]
+            if actor is not None and read is not None and read.is_place:  # those below it have another above them now
+                above.append(posted.id)
             if actor is None or not is_name(actor.name) or self._is_erased(posted.id):
                 continue
             key = self.model, len(actor.name), name_key(actor.name), actor.id
@@ -378,17 +396,22 @@ class _Mentions:
             if posted.id < latest:
                 late.append(posted)
         oldest = yield from self._oldest_that_matters(late)
+        oldest = min(filter(None, (oldest, *above)), default="")
         for id, node in self._part.outline.touched.items():
             read = self._loaded.nodes[id]
-            if read is None or read.post is None or node.flags & _CORRECTION:
+            if read is None or node.post is None or node.flags & _CORRECTION:
                 continue
-            if (read.flags ^ node.flags) & _ERASED:
+            if read.post is None:  # it came behind what answers it, which has another line above it now
+                oldest = oldest if read.flags & EARLY else min(oldest or id, id)
+            elif (read.flags ^ node.flags) & _ERASED:
                 yield from self._unname(node)
                 oldest = min(oldest or id, id)
         return oldest
 
     def _oldest_that_matters(self, late: Sequence[CommentPosted]) -> Plan[str]:
         """Return the oldest of some late comments that brings a name, or one that several have; empty if none does."""
+        if not late:
+            return ""
         names = {posted.actor.name for posted in late if posted.actor is not None}
         answers = yield [Sql(_USES, (self.model, len(name), name_key(name))) for name in names]
         used = dict(zip(names, answers, strict=True))
@@ -437,7 +460,7 @@ def _latest_of_each(found: Iterable[Use]) -> Iterator[Use]:
 
 
 def _recall(texts: _Mentions, oldest: str, rules: Rules) -> Plan[None]:
-    """Resolve anew the mentions in texts that are newer than a name that came late or went. Complexity: O(such texts)."""
+    """Resolve anew the mentions in texts that are newer than a comment that came late or went. Complexity: O(such texts)."""
     [rows] = yield [Sql(_CALLING, (texts.model, to_bytes(oldest)))]
     ids = [from_bytes(id) for (id,) in rows]
     for start in range(0, len(ids), _AGAIN):

@@ -12,7 +12,7 @@ A record that cannot be read is left out and counted (`ThreadRow.unreadable`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from itertools import islice
@@ -20,11 +20,12 @@ from typing import Final
 
 from msgspec.structs import force_setattr
 
-from threadstore.model.events import SUPPORT, CommentEdited, CommentPosted, Event, ReactionGiven, actor_key
+from threadstore.model.events import CommentEdited, CommentPosted, Event, ReactionGiven
 from threadstore.model.ids import to_bytes
 from threadstore.model.mentions import MAX_ABOVE, Names
 from threadstore.model.outline import FLAGS, MISSING, TOP, Node
 from threadstore.model.policy import Rules
+from threadstore.model.values import SUPPORT, actor_key
 from threadstore.plans import Many, Plan, Row, Sql
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.projection import projected, set_thread
@@ -32,27 +33,32 @@ from threadstore.readmodel.queries import readable, thread_row
 from threadstore.readmodel.rows import COLUMNS, COMMENT, ThreadRow, comment_row, fingerprint, mentions_of, name_key
 
 __all__ = [
+    "ADD",
     "Builder",
     "built",
     "caught_up",
     "claimed",
     "cleared",
     "name_rows",
+    "own_model",
     "portion_cleared",
     "portions",
     "read_on",
+    "records_behind",
     "shadow_of",
     "still_claimed",
     "written",
 ]
 
 _ERASED: Final = FLAGS["erased"]
+_CORRECTION: Final = FLAGS["correction"]
 _CHUNK: Final = 1_000
 _CATCH_UP: Final = 40
 
 _READ: Final = """
     SELECT position, revision, crc, data FROM events WHERE thread = ? AND revision > ? ORDER BY revision LIMIT ?"""
-_ADD: Final = {
+#: The statements that add a row, by table.
+ADD: Final = {
     "comments": f"INSERT INTO comments (model, {COMMENT}) VALUES (?{', ?' * len(COLUMNS)})",
     "reactions": "INSERT INTO reactions (model, comment, actor, kind, event, given) VALUES (?, ?, ?, ?, ?, ?)",
     "facts": "INSERT OR IGNORE INTO facts (model, target, position) VALUES (?, ?, ?)",
@@ -75,12 +81,13 @@ class Builder:
     Args:
         key: The thread's key.
         rules: Who may do what.
+        today: Tells what holds today for a comment, if the thread is folded as it was (`threadstore.readmodel.past`).
     """
 
-    def __init__(self, key: str, rules: Rules) -> None:
+    def __init__(self, key: str, rules: Rules, *, today: Callable[[str], Node | None] | None = None) -> None:
         self.key = key
         self.rules = rules
-        self.part = Part(Loaded.nothing(key), rules)
+        self.part = Part(Loaded.nothing(key), rules, today=today)
         #: The revision up to which the thread was folded, and how many records up to there could not be read.
         self.revision = self.unreadable = 0
         self._forgotten = False
@@ -100,23 +107,32 @@ class Builder:
         """Judge what can be judged only in the end, and find who is addressed; *revision* is where the stream ends."""
         self.unreadable += revision - self.revision
         self.revision = revision
-        outline = self.part.outline
+        self.settle()
         if self._forgotten:
-            for node in list(outline.nodes.values()):
-                if node is not None:
-                    outline.judge(node)
-        quiet = {outline.root(node).id for id in outline.quiet if (node := outline.nodes[id]) is not None}
-        if quiet:
-            latest: dict[str, str] = {}
-            for node in list(outline.nodes.values()):
-                if node is not None and node.is_comment and node.shown and (root := outline.root(node).id) in quiet:
-                    latest[root] = max(latest.get(root, ""), node.id)
-            for id in quiet:
-                root_node = outline.nodes[id]
-                assert root_node is not None, id
-                root_node.active = latest.get(id, "")
-        outline.quiet.clear()
+            for node in list(self.nodes):
+                self.part.outline.judge(node)
+        self.look_home()
         yield from self._resolve()
+
+    def settle(self) -> None:
+        """Judge what the records that were taken are about."""
+        self.part.outline.settle()
+
+    def look_home(self) -> None:
+        """Shorten every way up, and find the latest word below each top-level node where it may have been hidden."""
+        outline = self.part.outline
+        for place in sorted(self.nodes, key=_by_id):  # parents first, so that every way up is short
+            if not place.flags & _CORRECTION:
+                outline.root(place)
+        quiet = {outline.root(self._node(id)).id for id in outline.quiet}
+        latest: dict[str, str] = {}
+        if quiet:
+            for node in list(self.nodes):
+                if node.is_comment and node.shown and (root := outline.root(node).id) in quiet:
+                    latest[root] = max(latest.get(root, ""), node.id)
+        for id in quiet:
+            self._node(id).active = latest.get(id, "")
+        outline.quiet.clear()
 
     @property
     def nodes(self) -> Iterator[Node]:
@@ -159,6 +175,13 @@ class Builder:
 
     def rows(self, model: int) -> Iterator[tuple[str, list[Row]]]:
         """Yield the rows of each table, under a number, in the order of their keys."""
+        yield from self.viewed(model)
+        posts = self.part.posted
+        yield "authors", sorted((actor_key(posted.actor), model, to_bytes(posted.id)) for posted in posts)
+        yield "names", sorted((model, *use) for use in name_rows(self.names))
+
+    def viewed(self, model: int) -> Iterator[tuple[str, list[Row]]]:
+        """Yield the rows of the tables that views of one thread are read from."""
         part = self.part
         yield "comments", sorted((model, *comment_row(node, self.rules)) for node in self.nodes)
         yield (
@@ -177,8 +200,6 @@ class Builder:
             ),
         )
         yield "facts", sorted((model, _target(fact), part.places[fact.id]) for fact in part.noted)
-        yield "authors", sorted((actor_key(posted.actor), model, to_bytes(posted.id)) for posted in part.posted)
-        yield "names", sorted((model, *use) for use in name_rows(self.names))
 
     def thread(self, row: ThreadRow, model: int) -> ThreadRow:
         """Set in a thread's row what the rows amount to, which stand under a number."""
@@ -187,6 +208,10 @@ class Builder:
         row.unreadable, row.building = self.unreadable, 0
         row.since = min((to_bytes(node.since) for node in self.nodes if node.since), default=None)
         return row
+
+
+def _by_id(node: Node) -> str:
+    return node.id
 
 
 def _target(fact: Event) -> bytes:
@@ -214,12 +239,18 @@ def built(key: str, rules: Rules) -> Plan[None]:
     builder = Builder(key, rules)
     yield from _read_into(builder, row)
     yield from builder.finish(row.revision)
-    yield from cleared(row.model)
-    model = row.model or row.id
+    model = own_model(row) or row.id
+    for each in (model, -model):
+        yield from cleared(each)
     for table, rows in builder.rows(model):
-        yield [Many(_ADD[table], rows)]
-    before = copy(row)
-    yield set_thread(before, builder.thread(row, model))
+        yield [Many(ADD[table], rows)]
+    yield _set_anew(copy(row), builder.thread(row, model))
+
+
+def _set_anew(before: ThreadRow, row: ThreadRow) -> list[Sql]:
+    """Return the update of what is kept of a thread, and of its revision in any case: a damaged one was not read as it stands."""
+    before.revision = -1
+    return set_thread(before, row)
 
 
 #: What stands for a body that was dropped, in which somebody may be addressed.
@@ -236,13 +267,23 @@ def _without_words(key: str, rows: Iterable[Row]) -> Iterator[tuple[int, int, Ev
 
 def _read_into(builder: Builder, row: ThreadRow) -> Plan[None]:
     after = builder.revision
-    while True:
-        [rows] = yield [Sql(_READ, (row.id, after, _CHUNK))]
-        if not rows:
-            return
-        for record in _without_words(builder.key, rows):
+    while (found := (yield from records_behind(builder.key, row.id, after))) is not None:
+        records, after = found
+        for record in records:
             builder.take(*record)
-        after = max((each[1] for each in rows if type(each[1]) is int), default=after + _CHUNK)
+
+
+def records_behind(key: str, number: int, after: int) -> Plan[tuple[Sequence[tuple[int, int, Event]], int] | None]:
+    """
+    Return some records behind a revision of the thread with this number, without bodies, and the revision to go on from.
+
+    None at the end of the stream.
+    """
+    [rows] = yield [Sql(_READ, (number, after, _CHUNK))]
+    if not rows:
+        return None
+    last = max((each[1] for each in rows if type(each[1]) is int), default=after + _CHUNK)
+    return list(_without_words(key, rows)), last
 
 
 def written(builder: Builder, row: ThreadRow, placed: Iterable[tuple[int, Event]]) -> Plan[None]:
@@ -251,16 +292,14 @@ def written(builder: Builder, row: ThreadRow, placed: Iterable[tuple[int, Event]
         builder.take(position, revision, event)
     yield from builder.finish(row.revision)
     for table, rows in builder.rows(row.id):
-        yield [Many(_ADD[table], rows)]
+        yield [Many(ADD[table], rows)]
     builder.thread(row, row.id)
 
 
 def cleared(model: int) -> Plan[None]:
     """Delete the rows under a number."""
     yield [
-        Sql(
-            "DELETE FROM authors WHERE (author, model, id) IN (SELECT author, model, id FROM comments WHERE model = ?)", (model,)
-        ),
+        Sql(_DROP_AUTHORS, (model,)),
         *(Sql(f"DELETE FROM {table} WHERE model = ?", (model,)) for table in ("comments", "reactions", "facts", "names")),
     ]
 
@@ -276,9 +315,14 @@ def claimed(key: str, token: int) -> Plan[ThreadRow | None]:
     return row
 
 
+def own_model(row: ThreadRow) -> int:
+    """Return the number under which a thread's rows are; 0 if it has none, or a damaged one, which may be another thread's."""
+    return row.model if abs(row.model) == row.id else 0
+
+
 def shadow_of(row: ThreadRow) -> int:
     """Return the number under which rows are written that are not shown: a thread has two, which take turns."""
-    return -row.model if row.model else row.id
+    return -own_model(row) or row.id
 
 
 def read_on(builder: Builder, number: int) -> Plan[list[tuple[int, int, Event]]]:
@@ -297,7 +341,7 @@ def portions(builder: Builder, model: int, size: int) -> Iterator[Many]:
     for table, rows in builder.rows(model):
         some = iter(rows)
         while portion := list(islice(some, size)):
-            yield Many(_ADD[table], portion)
+            yield Many(ADD[table], portion)
 
 
 def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tuple[ThreadRow, bool] | None]:
@@ -314,7 +358,7 @@ def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tup
     more, rows = len(rows) > _CATCH_UP, rows[:_CATCH_UP]
     placed = [(position, event) for position, _, event in readable(key, rows)]
     if placed:
-        yield from projected(Loaded(key, shadow), shadow, placed, rules, shadow.latest)
+        yield from projected(Loaded(key, shadow), shadow, placed, rules)
     last = max((each[1] for each in rows if type(each[1]) is int), default=shadow.projected)
     shadow.unreadable += last - shadow.projected - len(placed)
     shadow.projected = last
@@ -325,7 +369,7 @@ def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tup
     shadow.unreadable += row.revision - shadow.projected
     shadow.projected, shadow.building = row.revision, 0
     shadow.revision, shadow.latest, shadow.earliest = row.revision, row.latest, row.earliest
-    yield set_thread(row, shadow)
+    yield _set_anew(row, shadow)
     return shadow, True
 
 

@@ -23,7 +23,7 @@ damaged is not shown; `verify` holds all columns against a fold of the log.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -33,33 +33,74 @@ from msgspec import Struct, msgpack
 from msgspec.structs import astuple
 
 from threadstore.log._schema import bucket_of
-from threadstore.model.events import SUPPORT
 from threadstore.model.ids import from_bytes, to_bytes
 from threadstore.model.mentions import Mention
 from threadstore.model.outline import CORRECTIONS, FLAGS, HIDES, TOP, Node, Tally
 from threadstore.model.policy import Rules
+from threadstore.model.values import SUPPORT
 from threadstore.plans import Row
 
 __all__ = [
     "COLUMNS",
     "COMMENT",
     "DOWN_BITS",
+    "ID",
+    "PARENT",
+    "PLACED",
+    "PLACES",
+    "POST",
+    "TEXT",
     "THREAD_COLUMNS",
     "VIEWED",
     "ThreadRow",
+    "Unfit",
+    "are_sound",
     "columns_of",
     "comment_row",
     "fingerprint",
+    "fits",
     "mentions_in",
     "mentions_of",
     "name_key",
     "node_in",
+    "parent_from",
     "thread_values",
     "viewed_node",
 ]
 
+
+class Unfit(Exception):  # a signal to whoever can make the rows anew, never an error that is told
+    """The rows of a thread cannot be used: they are of other rules, do not reflect the whole stream, or are damaged."""
+
+    def __init__(self, thread: str, why: str) -> None:
+        super().__init__(thread, why)
+        self.thread, self.why = thread, why
+
+
 #: What a page shows of a comment, and the checksum over it.
-VIEWED: Final = ("id", "parent", "post", "text", "flags", "kids", "replies", "up", "down", "kinds", "mentions", "author", "active", "crc")
+VIEWED: Final = (
+    "id",
+    "parent",
+    "post",
+    "text",
+    "flags",
+    "kids",
+    "replies",
+    "up",
+    "down",
+    "kinds",
+    "mentions",
+    "author",
+    "active",
+    "crc",
+)
+#: The same with the row of the post behind them, for `PLACES`.
+PLACED: Final = ", ".join([*(f"c.{name}" for name in VIEWED), "e.revision", "e.crc", "e.data"])
+PLACES: Final = "comments AS c LEFT JOIN events AS e ON e.position = c.post"
+PARENT: Final = VIEWED.index("parent")
+POST: Final = VIEWED.index("post")
+TEXT: Final = VIEWED.index("text")
+_CRC: Final = VIEWED.index("crc")
 #: The columns of `comments` behind `model`, as `comment_row` gives them.
 COLUMNS: Final = (
     "parent",
@@ -85,7 +126,7 @@ COLUMNS: Final = (
     "crc",
 )
 COMMENT: Final = ", ".join(COLUMNS)
-_UP: Final = COLUMNS.index("up")
+ID: Final = COLUMNS.index("id")
 
 #: A rank is the votes for a comment, shifted by so many bits, and those against it.
 DOWN_BITS: Final = 31
@@ -138,7 +179,8 @@ def _parent_to(parent: str) -> bytes:
     return _CORRECTIONS if parent == CORRECTIONS else to_bytes(parent)
 
 
-def _parent_from(parent: bytes) -> str:
+def parent_from(parent: bytes) -> str:
+    """Return the parent that a column stands for."""
     if len(parent) == 16:
         return from_bytes(parent)
     return CORRECTIONS if parent == _CORRECTIONS else TOP
@@ -188,12 +230,20 @@ def comment_row(node: Node, rules: Rules) -> Row:
     )
 
 
-def node_in(row: Row) -> Node:
-    """Return the node of a row of `comments`."""
-    parent, _, id, root, post, text, flags, kids, replies, up, _, kinds, mentions, author, _, _, active, since, *_ = row
+def node_in(key: str, row: Row) -> Node:
+    """
+    Return the node of a row of `comments`, of the thread *key*.
+
+    Raises:
+        Unfit: It does not match its checksum.
+    """
+    parent, _, id, root, *said, _, _, active, since, _, _, crc = row
+    if crc32(_encode((id, parent, *said, active))) != crc:
+        raise Unfit(key, "a row does not match its checksum")
+    post, text, flags, kids, replies, up, _, kinds, mentions, author = said
     return Node(
         from_bytes(id),
-        _parent_from(parent),
+        parent_from(parent),
         from_bytes(root) if root else "",
         post or None,
         text or None,
@@ -208,14 +258,17 @@ def node_in(row: Row) -> Node:
     )
 
 
-def viewed_node(row: Row) -> Node | None:
-    """Return the node of a row of the `VIEWED` columns, as far as a page needs it; None if the row is damaged."""
-    id, parent, post, text, flags, kids, replies, up, _, kinds, mentions, author, active, crc = row
-    if crc32(_encode(row[:-1])) != crc:
-        return None
+def are_sound(rows: Iterable[Row]) -> bool:
+    """Return whether rows of the `PLACED` columns match their checksums."""
+    return all(crc32(_encode(row[:_CRC])) == row[_CRC] for row in rows)
+
+
+def viewed_node(row: Row, parent: str) -> Node:
+    """Return the node of a row of the `PLACED` columns, which hangs under *parent*, as far as a page needs it."""
+    id, _, post, text, flags, kids, replies, up, _, kinds, mentions, author, active, *_ = row
     return Node(
         from_bytes(id),
-        _parent_from(parent) if parent else TOP,
+        parent,
         "",
         post or None,
         text or None,
@@ -294,12 +347,11 @@ class ThreadRow(Struct):
 
     def checksum(self) -> int:
         """Return the checksum over what the read model keeps here; where it is under way to be made anew is left out."""
-        row = astuple(self)
-        return crc32(_encode((*row[4:7], *row[8:21])))
+        return _thread_checksum(astuple(self))
 
     def fits(self, rules: int) -> bool:
         """Return whether its rows may be shown: of these rules, of the whole stream, and as they were stored."""
-        return self.rules == rules and self.projected == self.revision and self.crc == self.checksum()
+        return fits(astuple(self), rules)
 
     def tally(self) -> Tally:
         """Return its counts."""
@@ -322,6 +374,21 @@ class ThreadRow(Struct):
         self.total, self.top, self.pending, self.hidden = tally.total, tally.top, tally.pending, tally.hidden
         self.live, self.downs, self.waiting, self.described = tally.live, tally.downs, tally.waiting, tally.described
         self.locked, self.late, self.cutoffs = int(tally.locked), int(tally.late), int(tally.cutoffs)
+
+
+_REVISION, _PROJECTED, _RULES, _THREAD_CRC = (
+    ThreadRow.__struct_fields__.index(name) for name in ("revision", "projected", "rules", "crc")
+)
+
+
+def _thread_checksum(row: Row) -> int:
+    return crc32(_encode((*row[4:7], *row[8:21])))
+
+
+def fits(row: Row, rules: int) -> bool:
+    """Return whether what a thread's row stands for may be shown; see `ThreadRow.fits`."""
+    is_whole: bool = row[_RULES] == rules and row[_PROJECTED] == row[_REVISION]
+    return is_whole and row[_THREAD_CRC] == _thread_checksum(row)
 
 
 #: The columns of `threads` that `thread_values` gives.

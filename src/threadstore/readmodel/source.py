@@ -6,41 +6,55 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from threadstore.errors import CorruptRecord, UnsupportedSchema, UpcastFailed
-from threadstore.log._schema import is_sound, seed, unfilled
+from threadstore.log._schema import seed, sound_rows, unfilled
 from threadstore.model.codec import glances, shared_actor
-from threadstore.model.events import SUPPORT, Event, ThreadDescribed, actor_key
+from threadstore.model.events import Event, ThreadDescribed
 from threadstore.model.ids import NIL, from_bytes, to_bytes
-from threadstore.model.mentions import Mention
-from threadstore.model.outline import Node
+from threadstore.model.outline import TOP, Node
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells, cells_of_facts
 from threadstore.model.status import Locks, effective_kinds, is_forgotten, person_cutoffs
+from threadstore.model.values import SUPPORT, actor_key
 from threadstore.plans import NOTHING, Plan, Row, Sql
-from threadstore.readmodel.queries import Unfit, event_in, find_node, thread_row
-from threadstore.readmodel.rows import COMMENT, VIEWED, ThreadRow, fingerprint, mentions_in, node_in, viewed_node
+from threadstore.readmodel.queries import Unfit, event_in, facts_about, find_node, thread_row
+from threadstore.readmodel.rows import (
+    COMMENT,
+    PARENT,
+    PLACED,
+    PLACES,
+    POST,
+    TEXT,
+    ThreadRow,
+    are_sound,
+    fingerprint,
+    mentions_in,
+    node_in,
+    parent_from,
+    viewed_node,
+)
 from threadstore.readmodel.walks import flat, live_top
 from threadstore.views.source import Head, Said, Source, Walk
 from threadstore.views.types import Counts
 
-__all__ = ["TableSource", "counts_of", "opened_source"]
+__all__ = ["TARGET", "KnownRows", "TableSource", "counts_of", "fit_row", "opened_source"]
 
-_C: Final = ", ".join(f"c.{name}" for name in VIEWED)
+#: SQLite nests the loops in the order of the joins, and so keeps the order of the parents without sorting.
 _CHILDREN: Final = f"""
     WITH RECURSIVE parents(n) AS (SELECT 1 UNION ALL SELECT n + 16 FROM parents WHERE n + 16 < length(?2))
-    SELECT {_C} FROM parents CROSS JOIN comments AS c ON c.model = ?1 AND c.parent = substr(?2, n, 16) AND c.dead = 0
-        AND c.id IN (SELECT id FROM comments WHERE model = ?1 AND parent = substr(?2, n, 16) AND dead = 0 ORDER BY id LIMIT ?3)
-    ORDER BY n, c.id"""
-_VIEWED: Final = ", ".join(VIEWED)
+    SELECT {PLACED} FROM parents CROSS JOIN comments AS c ON c.model = ?1 AND c.parent = substr(?2, n, 16) AND c.dead = 0
+        AND c.id <= coalesce((SELECT id FROM comments WHERE model = ?1 AND parent = substr(?2, n, 16) AND dead = 0
+            ORDER BY id LIMIT 1 OFFSET ?3 - 1), x'ff')
+    LEFT JOIN events AS e ON e.position = c.post"""
 _BEHIND: Final = f"""
-    SELECT {_VIEWED} FROM comments WHERE model = ? AND parent = ? AND dead = 0 AND id > ? ORDER BY id LIMIT ?"""
+    SELECT {PLACED} FROM {PLACES} WHERE c.model = ? AND c.parent = ? AND c.dead = 0 AND c.id > ? ORDER BY c.id LIMIT ?"""
 _FRONT: Final = "SELECT count(*) FROM comments WHERE model = ? AND parent = ? AND dead = 0 AND id <= ?"
 _ABOVE: Final = f"""
     WITH RECURSIVE above(parent, far) AS (
         SELECT parent, 0 FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id = ?2
         UNION ALL SELECT c.parent, far + 1 FROM above
         CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = above.parent WHERE far < ?3)
-    SELECT {_C} FROM above CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = above.parent
-    WHERE far < ?3 ORDER BY far"""
+    SELECT {PLACED} FROM above CROSS JOIN comments AS c INDEXED BY comments_by_id ON c.model = ?1 AND c.id = above.parent
+    LEFT JOIN events AS e ON e.position = c.post WHERE far < ?3 ORDER BY far"""
 _DEPTH: Final = """
     WITH RECURSIVE above(parent) AS (
         SELECT parent FROM comments INDEXED BY comments_by_id WHERE model = ?1 AND id = ?2
@@ -53,13 +67,15 @@ _WAITING: Final = "comments INDEXED BY comments_by_since WHERE model = ?1 AND si
 _CORRECTIONS: Final = f"SELECT {COMMENT} FROM comments WHERE model = ? AND parent = x'00' ORDER BY id"
 _TEXTS: Final = """
     SELECT position, revision, crc, data FROM json_each(?) AS wanted CROSS JOIN events ON position = wanted.value"""
-_TARGET: Final = """
+#: The facts about a target.
+TARGET: Final = """
     SELECT e.position, revision, crc, data FROM facts AS f CROSS JOIN events AS e ON e.position = f.position
     WHERE f.model = ? AND f.target = ?"""
 _REACTED: Final = """
     SELECT kind, e.id, given FROM reactions AS r CROSS JOIN events AS e ON e.position = r.event
     WHERE r.model = ? AND r.comment = ? AND r.actor = ?"""
 _MANY: Final = 1 << 40
+_MISSING: Final = "rows are missing that are counted"
 
 Values = list[Any]
 
@@ -69,9 +85,19 @@ def counts_of(row: ThreadRow) -> Counts:
     return Counts(row.top, row.total - row.top, row.total, row.pending, row.hidden)
 
 
-def opened_source(key: str, rules: Rules) -> Plan[TableSource]:
+def opened_source(key: str, rules: Rules, known: KnownRows | None = None) -> Plan[TableSource]:
     """
     Return a thread, to be read.
+
+    Raises:
+        Unfit: Its rows cannot be used.
+    """
+    return TableSource(key, rules, (yield from fit_row(key, rules)), known)
+
+
+def fit_row(key: str, rules: Rules) -> Plan[ThreadRow | None]:
+    """
+    Return the row of a thread, to be read; None if it has no events.
 
     Raises:
         Unfit: Its rows cannot be used.
@@ -79,7 +105,7 @@ def opened_source(key: str, rules: Rules) -> Plan[TableSource]:
     row = yield from thread_row(key)
     if row is not None and not row.fits(fingerprint(rules)):
         raise Unfit(key, "they are of other rules, of a part of the stream, or damaged")
-    return TableSource(key, rules, row)
+    return row
 
 
 class TableSource(Source):
@@ -90,12 +116,15 @@ class TableSource(Source):
         key: Its key.
         rules: The rules that its rows are of.
         row: Its row; None for a thread without events.
+        known: The nodes of rows that were read before.
     """
 
-    def __init__(self, key: str, rules: Rules, row: ThreadRow | None) -> None:
+    def __init__(self, key: str, rules: Rules, row: ThreadRow | None, known: KnownRows | None = None) -> None:
         self.key = key
         self.rules = rules
         self.row = row
+        self._known = KnownRows() if known is None else known
+        self._last: Sequence[Node] = ()  # the nodes that were read last
         self.model = 0 if row is None else row.model
         self._mark = seed(key.encode())
 
@@ -120,26 +149,56 @@ class TableSource(Source):
 
     # --- nodes ----------------------------------------------------------------------------------------------------------------
 
-    def _nodes(self, rows: Sequence[Row]) -> list[Node]:
-        """Return the nodes of rows of the `VIEWED` columns."""
-        nodes = list(map(viewed_node, rows))
-        if None in nodes:
+    def _nodes(self, rows: Sequence[Row]) -> Plan[list[Node]]:
+        """Return the nodes of rows of the `PLACED` columns, with their words. One that was read before is not made again."""
+        nodes = yield from self._found(rows)
+        self._last = nodes
+        return nodes
+
+    def _found(self, rows: Sequence[Row]) -> Plan[list[Node]]:
+        known = self._known
+        nodes = [known.find(row) for row in rows]
+        fresh = [row for row, node in zip(rows, nodes, strict=True) if node is None]
+        if not fresh:
+            return nodes  # type: ignore[return-value]  # none of them is None
+        made = yield from self._made(fresh)
+        known.keep(fresh, made)
+        if len(fresh) == len(rows):
+            return made
+        rest = iter(made)
+        return [next(rest) if node is None else node for node in nodes]
+
+    def _made(self, rows: Sequence[Row]) -> Plan[list[Node]]:
+        """Make the nodes of rows, having held each against its checksum, and its words against theirs."""
+        if not are_sound(rows):
             raise Unfit(self.key, "a row does not match its checksum")
-        return nodes  # type: ignore[return-value]  # none of them is None
+        edits = [row[TEXT] for row in rows if row[TEXT]]
+        [found] = (yield [Sql(_TEXTS, (str(edits),))]) if edits else ([],)
+        texts = self._values(found)
+        posts = self._values([(row[POST], *row[-3:]) for row in rows if row[POST]])
+        try:
+            return nodes_with_words(rows, posts, texts)
+        except KeyError as error:
+            raise Unfit(self.key, f"the text at position {error} is missing or damaged") from error
 
     def walk(self, walk: Walk) -> Plan[tuple[Sequence[Node], int]]:
         """Return a part of an order; costs as `live_top` and `flat` say."""
         if self.row is None:
             return (), 0
         found = yield from flat(self.row, walk) if walk.flat else live_top(self.row, walk)
-        return self._nodes(found.rows), found.behind
+        if len(found.rows) < min(walk.limit, found.behind):
+            raise Unfit(self.key, _MISSING)
+        return (yield from self._nodes(found.rows)), found.behind
 
     def children(self, parents: Sequence[str], most: int) -> Plan[Mapping[str, Sequence[Node]]]:
         """Return first replies. Complexity: O(log n) for each parent and each reply."""
         [rows] = yield [Sql(_CHILDREN, (self.model, b"".join(map(to_bytes, parents)), most))]
         found: dict[str, list[Node]] = {}
-        for node in self._nodes(rows):
+        kids = {node.id: node.kids for node in self._last}
+        for node in (yield from self._nodes(rows)):
             found.setdefault(node.parent, []).append(node)
+        if any(len(found.get(parent, ())) < min(kids.get(parent, 0), most) for parent in parents):
+            raise Unfit(self.key, _MISSING)
         return found
 
     def children_behind(self, parent: str, after: str, limit: int) -> Plan[tuple[Sequence[Node], int]]:
@@ -151,18 +210,18 @@ class TableSource(Source):
             Sql(_FRONT, (self.model, id, start)),
             find_node(self.model, parent),
         ]
-        return self._nodes(rows), node_in(own).kids - front[0][0]
+        return (yield from self._nodes(rows)), node_in(self.key, own).kids - front[0][0]
 
     def nodes(self, ids: Collection[str]) -> Plan[Mapping[str, Node]]:
         """Return nodes. Complexity: O(log n) for each."""
         answers = yield [find_node(self.model, id) for id in ids]
-        nodes = (node_in(rows[0]) for rows in answers if rows)
+        nodes = (node_in(self.key, rows[0]) for rows in answers if rows)
         return {node.id: node for node in nodes}
 
     def ancestors(self, node: Node, limit: int | None) -> Plan[Sequence[Node]]:
         """Return the nodes above. Complexity: O(log n) for each."""
         [rows] = yield [Sql(_ABOVE, (self.model, to_bytes(node.id), _MANY if limit is None else limit))]
-        return self._nodes(rows)
+        return (yield from self._nodes(rows))
 
     def depth(self, node: Node) -> Plan[int]:
         """Return the depth. Complexity: O(log n) for each node above."""
@@ -175,12 +234,12 @@ class TableSource(Source):
         """Return what is withheld. Complexity: O(withheld)."""
         own, values = ("", ()) if author is None else (" AND withheld = ?2", (author,))
         [rows] = yield [Sql(_WITHHELD + own, (self.model, *values))]
-        return [node_in(row) for row in rows]
+        return [node_in(self.key, row) for row in rows]
 
     def corrections(self) -> Plan[Sequence[Node]]:
         """Return the corrections. Complexity: O(corrections)."""
         [rows] = yield [Sql(_CORRECTIONS, (self.model,))]
-        return [node_in(row) for row in rows]
+        return [node_in(self.key, row) for row in rows]
 
     def waiting(self, after: tuple[str, str] | None, limit: int) -> Plan[tuple[Sequence[Node], int]]:
         """Return what waits. Complexity: O(limit), and O(waiting) behind a cursor."""
@@ -190,43 +249,32 @@ class TableSource(Source):
                 (self.model, since, id, limit)),
             Sql(f"SELECT count(*) FROM {_WAITING} AND (since, id) > (?2, ?3)", (self.model, since, id)),
         ]  # fmt: skip
-        return [node_in(row) for row in rows], count
+        return [node_in(self.key, row) for row in rows], count
 
     # --- words ----------------------------------------------------------------------------------------------------------------
 
     def said(self, nodes: Sequence[Node]) -> Plan[Sequence[Said]]:
-        """Return words. Complexity: O(log n) for each."""
-        places = [node.post for node in nodes]
-        places += [node.text for node in nodes if node.text is not None]
-        if not places:
-            return ()
-        [rows] = yield [Sql(_TEXTS, (str(places),))]
-        values = self._values(rows)
-        try:
-            return [self._said(node, values) for node in nodes]
-        except KeyError as error:
-            raise Unfit(self.key, f"the text at position {error} is missing or damaged") from error
+        """Return words, which most nodes were read with. Complexity: O(log n) for each of the others."""
+        wanted = [node for node in nodes if node.words is None]
+        if wanted:
+            places = [node.post for node in wanted] + [node.text for node in wanted if node.text is not None]
+            [rows] = yield [Sql(_TEXTS, (str(places),))]
+            values = self._values(rows)
+            try:
+                for node in wanted:
+                    node.words = said_in(node, "", b"", values[node.post], values)
+            except KeyError as error:
+                raise Unfit(self.key, f"the text at position {error} is missing or damaged") from error
+        return [node.words for node in nodes]
 
     def _values(self, rows: Sequence[Row]) -> dict[int, Values]:
-        """Return what sound records say, by position."""
-        mark = self._mark
-        sound = [row for row in rows if is_sound(mark, row[0], row[1], row[3], row[2])]
+        """Return what sound rows of position, revision, checksum and bytes say, by position."""
+        sound = sound_rows(self._mark, rows)
         try:
-            said = glances([unfilled(row[3]) for row in sound])
+            said = glances([unfilled(row[3]) for row in sound]) if sound else []
         except (CorruptRecord, UnsupportedSchema, UpcastFailed) as error:
             raise Unfit(self.key, f"a text is damaged: {error}") from error
         return {row[0]: values for row, values in zip(sound, said, strict=True)}
-
-    @staticmethod
-    def _said(node: Node, values: Mapping[int, Values]) -> Said:
-        _, _, _, _, actor, parent, _, _, at, body, *meta = values[node.post]
-        text, editor = node.id, None
-        if node.text is not None:
-            _, _, id, _, by, _, _, body, *_ = values[node.text]
-            text, editor = from_bytes(id), shared_actor(by)
-        mentions: tuple[Mention, ...] = () if node.mentions is None else mentions_in(node.mentions)
-        above = None if parent is None else from_bytes(parent)
-        return Said(above, shared_actor(actor), at, meta[0] if meta else None, text, body, editor, mentions)
 
     def facts(self, places: Collection[Any]) -> Plan[Mapping[Any, Event]]:
         """Return facts by their positions. Complexity: O(log n) for each."""
@@ -243,13 +291,19 @@ class TableSource(Source):
 
     def cells(self, ids: Collection[str]) -> Plan[Mapping[str, Cells]]:
         """Return cells. Complexity: O(facts about each)."""
+        return (yield from self.cells_from(TARGET, self.model, ids))
+
+    def cells_from(self, facts: str, model: int, ids: Collection[str]) -> Plan[Mapping[str, Cells]]:
+        """Return the cells that the posts and some facts make: those that a query such as `TARGET` finds under a number."""
         wanted = list(ids)
         nodes = yield from self.nodes([id for id in wanted if id])
-        answers = yield [Sql(_TARGET, (self.model, to_bytes(id) if id else b"")) for id in wanted]
+        answers = yield [Sql(facts, (model, to_bytes(id) if id else b"")) for id in wanted]
+        if any(id and id not in nodes for id in wanted):
+            raise Unfit(self.key, _MISSING)
         posts = yield from self.facts([node.post for node in nodes.values() if node.post is not None])
         try:
             return {
-                id: cells_of_facts((*self._post_of(id, nodes, posts), *(event_in(self.key, row) for row in rows)))
+                id: cells_of_facts((*self._post_of(id, nodes, posts), *facts_about(self.key, id, rows)))
                 for id, rows in zip(wanted, answers, strict=True)
             }
         except (CorruptRecord, UpcastFailed) as error:
@@ -288,3 +342,70 @@ class TableSource(Source):
             return {}
         cells = yield from self.cells([""])
         return person_cutoffs(cells[""], self.rules)
+
+
+def nodes_with_words(rows: Sequence[Row], posts: Mapping[int, Values], texts: Mapping[int, Values]) -> list[Node]:
+    """Return the nodes of rows of the `PLACED` columns, with their words, from what the records of posts and edits say."""
+    nodes: list[Node] = []
+    parents = {b"": TOP}
+    for row in rows:
+        parent = parents.get(row[PARENT])
+        if parent is None:
+            parent = parents[row[PARENT]] = parent_from(row[PARENT])
+        node = viewed_node(row, parent)
+        if node.post is not None:
+            node.words = said_in(node, parent, row[PARENT], posts[node.post], texts)
+        nodes.append(node)
+    return nodes
+
+
+def said_in(node: Node, parent: str, place: bytes, posted: Values, texts: Mapping[int, Values]) -> Said:
+    """Return the words of a comment under a parent, of these bytes, from what the records of its post and its edit say."""
+    _, _, _, _, actor, above, _, _, at, body, *meta = posted
+    text, editor = node.id, None
+    if node.text is not None:
+        _, _, id, _, by, _, _, body, *_ = texts[node.text]
+        text, editor = from_bytes(id), shared_actor(by)
+    return Said(
+        None if above is None else parent if above == place else from_bytes(above),
+        shared_actor(actor),
+        at,
+        meta[0] if meta else None,
+        text,
+        body,
+        editor,
+        () if node.mentions is None else mentions_in(node.mentions),
+    )
+
+
+class KnownRows:
+    """
+    The nodes of rows that were read before, with their words: a page shows much of what the last one showed.
+
+    Most rows of a page that somebody asks for after a post are what they were, and making a node takes as long as reading
+    its row (docs/performance.md). A row that differs in anything is made anew.
+    """
+
+    __slots__ = ("_nodes",)
+
+    def __init__(self) -> None:
+        self._nodes: dict[bytes, tuple[Row, Node]] = {}
+
+    def find(self, row: Row) -> Node | None:
+        """Return the node of a row, if that very row was read before."""
+        known = self._nodes.get(row[0])
+        return known[1] if known is not None and known[0] == row else None
+
+    def keep(self, rows: Sequence[Row], nodes: Sequence[Node]) -> None:
+        """Keep the nodes of some rows; when there are too many, all others are forgotten."""
+        if len(self._nodes) > MOST_ROWS:
+            self._nodes.clear()
+        self._nodes.update((row[0], (row, node)) for row, node in zip(rows, nodes, strict=True))
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._nodes.clear()
+
+
+#: How many rows are known at most, some 1.5 kB each.
+MOST_ROWS: Final = 4_096

@@ -1,5 +1,5 @@
 """
-What a store does in one transaction, as plans: decide a command, merge another replica's events.
+What a store does in one transaction, as plans: decide a command, append events and bring the rows up to them.
 
 The thread's row is read first, then whatever the command is known to need, in one step; what turns
 out to be missing is read, and the decision made again. A decision rests on nothing that is not
@@ -17,16 +17,15 @@ from threadstore.log._appending import (
     Stream,
     added,
     begun,
-    checked_known,
     erased,
     inserted,
     stream_of,
     without_words,
 )
-from threadstore.log.batch import distinct
 from threadstore.model import commands as c
-from threadstore.model.events import CommentErased, Erasure, Event, PersonErased
-from threadstore.model.ids import all_to_bytes, to_bytes
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import CommentErased, Event, PersonErased
+from threadstore.model.ids import all_to_bytes, last_id_at, to_bytes
 from threadstore.model.outline import Missing
 from threadstore.model.policy import Policy, Rules, Verdict
 from threadstore.model.status import erasure_of
@@ -34,13 +33,22 @@ from threadstore.plans import Plan, Sql
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.projection import projected, set_thread
 from threadstore.readmodel.queries import Unfit, loading, thread_in, thread_query, thread_row
-from threadstore.readmodel.rebuild import Builder, built, written
-from threadstore.readmodel.rows import COLUMNS, ThreadRow, fingerprint, node_in
+from threadstore.readmodel.rebuild import Builder, written
+from threadstore.readmodel.rows import COLUMNS, ID, ThreadRow, fingerprint
 
-__all__ = ["Outcome", "commanded", "decided", "erasures_in", "merged"]
-
-#: How many of a merge's events are folded into the rows of a thread at once.
-_PORTION: Final = 500
+__all__ = [
+    "AskAgain",
+    "Outcome",
+    "accepted",
+    "admitted",
+    "append_to",
+    "ask_again",
+    "begin",
+    "commanded",
+    "decided",
+    "erasures_in",
+    "unminted",
+]
 
 _A, _B = (", ".join(f"{table}.{name}" for name in COLUMNS) for table in "ab")
 _WITH_ROOT: Final = f"""
@@ -80,10 +88,9 @@ def _opened(command: c.Command, rules: Rules) -> Plan[Loaded]:
     if about is not None and not found:
         loaded.nodes[about] = None
     for both in found:
-        for half in (both[: len(COLUMNS)], both[len(COLUMNS) :]):
-            if half[2] is not None:
-                node = node_in(half)
-                loaded.nodes[node.id] = node
+        loaded.put(both[: len(COLUMNS)])
+        if both[len(COLUMNS) + ID] is not None:
+            loaded.put(both[len(COLUMNS) :])
     return loaded
 
 
@@ -97,7 +104,7 @@ def _key_of(id: str) -> bytes:
 
 def decided(
     command: c.Command, policy: Policy, now: int, mint: Mint, screened: Callable[[], Verdict]
-) -> Plan[tuple[Loaded, Decision]]:
+) -> Plan[tuple[Loaded, Part, Decision]]:
     """
     Return what a command comes to, and what was read of the thread for it; errors as for `decide`.
 
@@ -108,7 +115,7 @@ def decided(
     while True:
         part = Part(loaded, policy.rules)
         try:
-            return loaded, resolve(command, part, policy=policy, now=now, screened=screened, mint=mint)
+            return loaded, part, resolve(command, part, policy=policy, now=now, screened=screened, mint=mint)
         except Missing as missing:
             yield from loading(loaded, [missing])
 
@@ -116,20 +123,20 @@ def decided(
 def commanded(command: c.Command, policy: Policy, now: int, mint: Mint, screened: Callable[[], Verdict]) -> Plan[Outcome]:
     """Decide a command, append what it comes to, and bring the rows up to it; errors as for `decided`."""
     rules = policy.rules
-    loaded, decision = yield from decided(command, policy, now, mint, screened)
+    loaded, part, decision = yield from decided(command, policy, now, mint, screened)
     if not decision.events:
         if isinstance(command, c.Erase | c.ErasePerson):
             yield from _see_through(loaded, decision.id, rules)
         return Outcome(decision.id)
     row = loaded.row
     if row is None:
-        yield from _begin(command.thread, decision.events, rules)
+        yield from begin(command.thread, decision.events, rules)
         return Outcome(decision.id, len(decision.events))
-    events = yield from _admitted(command.thread, decision.events, row, rules)
+    events = yield from admitted(command.thread, decision.events, row, rules)
     for event in events:
         if event.target == event.id:
             loaded.expect_new(event.id)
-    yield from _append(loaded, row, events, rules)
+    yield from append_to(loaded, row, events, rules, part)
     return Outcome(decision.id, len(events))
 
 
@@ -138,11 +145,12 @@ def _see_through(loaded: Loaded, id: str, rules: Rules) -> Plan[None]:
     if id not in loaded.known:
         yield from loading(loaded, [Missing("known", id)])
     done = loaded.known[id]
-    if done is not None and loaded.row is not None:
-        yield from erased(loaded.key, erasures_in([done], rules), loaded.row.revision + 1)
+    assert done is not None, id
+    assert loaded.row is not None, id
+    yield from erased(loaded.key, erasures_in([done], rules), loaded.row.revision + 1)
 
 
-def _admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -> Plan[Sequence[Event]]:
+def admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -> Plan[Sequence[Event]]:
     """Erase what the events erase, and return them without the words that were to be forgotten."""
     erasures = erasures_in(events, rules)
     if erasures:
@@ -152,21 +160,20 @@ def _admitted(key: str, events: Sequence[Event], row: ThreadRow, rules: Rules) -
     return events
 
 
-def _append(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rules) -> Plan[None]:
+def append_to(loaded: Loaded, row: ThreadRow, events: Sequence[Event], rules: Rules, part: Part | None = None) -> Plan[None]:
     """Append events to a thread that has some, and bring its rows up to them."""
     before = copy(row)
     ids = all_to_bytes(event.id for event in events)
     stream = Stream(row.end, row.id, row.revision, bool(row.erased), row.latest, row.earliest)
-    yield list(inserted(loaded.key, stream, row.id, events, ids))
-    latest = row.latest
-    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, latest)
+    appends = [inserted(loaded.key, stream, row.id, events, ids)]
+    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part, appends=appends)
     row.revision += len(events)
     row.projected, row.end = row.revision, row.end + len(events)
-    row.latest, row.earliest = max(latest, *ids), min(row.earliest, *ids)
+    row.latest, row.earliest = max(row.latest, *ids), min(row.earliest, *ids)
     yield set_thread(before, row)
 
 
-def _begin(key: str, events: Sequence[Event], rules: Rules) -> Plan[None]:
+def begin(key: str, events: Sequence[Event], rules: Rules) -> Plan[None]:
     """Append the first events of a thread, and make its rows."""
     stream = yield from stream_of(key)
     erasures = erasures_in(events, rules)
@@ -183,34 +190,23 @@ def _begin(key: str, events: Sequence[Event], rules: Rules) -> Plan[None]:
     yield set_thread(before, row)
 
 
-# --- merging ------------------------------------------------------------------------------------------------------------------
+# --- hooks --------------------------------------------------------------------------------------------------------------
 
 
-def merged(key: str, events: Sequence[Event], rules: Rules) -> Plan[int]:
-    """
-    Append another replica's events of one thread, and bring the rows up to them; return how many were new.
+class AskAgain(Exception):  # a signal to whoever asks the hooks
+    """The rules allow a command that they did not allow a moment ago, so the hooks were not asked."""
 
-    A thread whose rows cannot be used, or that had less than comes, is made anew.
 
-    Raises:
-        ConflictingEvent, CorruptRecord: One of them cannot be stored.
-    """
-    facts = distinct(key, events)
-    positions = yield from checked_known(facts)
-    new: Sequence[Event] = [event for id, event in facts.items() if id not in positions]
-    if not new:
-        return 0
-    row = yield from thread_row(key)
-    if row is None:
-        yield from _begin(key, new, rules)
-        return len(new)
-    admitted = yield from _admitted(key, new, row, rules)
-    if row.fits(fingerprint(rules)) and len(admitted) <= max(row.revision, _PORTION):
-        for start in range(0, len(admitted), _PORTION):
-            some = admitted[start : start + _PORTION]
-            yield from _append(Loaded(key, row), row, some, rules)
-    else:
-        stream = Stream(row.end, row.id, row.revision, bool(row.erased), row.latest, row.earliest)
-        yield added(key, stream, row.id, admitted)
-        yield from built(key, rules)
-    return len(admitted)
+def accepted() -> Verdict:
+    """Tell what is said of a command where no hook is set."""
+    return "accept"
+
+
+def ask_again() -> Verdict:
+    """Raise `AskAgain`, in the place of an answer that nobody was asked for."""
+    raise AskAgain
+
+
+def unminted(now: int) -> Callable[[str], str]:
+    """Return what makes ids for a decision that is only tried."""
+    return lambda after: max(last_id_at(now), after)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from copy import copy
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from threadstore.log._connections import Database
 from threadstore.log.sqlite import execute
@@ -44,12 +44,27 @@ T = TypeVar("T")
 
 #: A thread of more events than this is made in portions.
 LARGE: Final = 2_000
-#: How many rows one transaction writes.
-_ROWS: Final = 200
-#: How long a pause is after a portion, in seconds, and after so many events while folding.
-_PAUSE: Final = 0.02
-_NAP: Final = 0.0003
+#: After so many events, folding may pause.
 _NAP_EVERY: Final = 10
+
+
+class _Pace(NamedTuple):
+    """
+    How much is done at once.
+
+    Args:
+        rows: How many rows one transaction writes.
+        pause: How long the pause behind it is, in seconds.
+        nap: How long folding pauses behind each few events, in seconds.
+    """
+
+    rows: int
+    pause: float
+    nap: float
+
+
+_GENTLE: Final = _Pace(200, 0.02, 0.0003)
+_HASTY: Final = _Pace(5_000, 0.001, 0.0)
 _TRIES: Final = 3
 
 
@@ -88,23 +103,32 @@ class Rebuilding:
         if size <= LARGE:
             self._writer.write(partial(built, key, self._rules))
             return True
-        return any(self._in_portions(key) for _ in range(_TRIES))
+        return any(self._in_portions(key, _GENTLE) for _ in range(_TRIES))
 
-    def _in_portions(self, key: str) -> bool:
+    def hurry(self, key: str) -> None:
+        """
+        Make the rows of a thread anew that a merge left behind: in larger portions, with shorter pauses.
+
+        Raises:
+            StoreError: The database failed.
+        """
+        self._in_portions(key, _HASTY)
+
+    def _in_portions(self, key: str, pace: _Pace) -> bool:
         token = self._random(62) | 1
         row = self._writer.write(partial(claimed, key, token))
         if row is None:
             return True
         shadow = shadow_of(row)
-        self._clear(shadow)
+        self._clear(shadow, pace)
         builder = Builder(key, self._rules)
-        self._fold(builder, row)
+        self._fold(builder, row, pace)
         with self._database.reading() as reader:
             execute(reader, builder.finish(builder.revision))
-        for portion in portions(builder, shadow, _ROWS):
+        for portion in portions(builder, shadow, pace.rows):
             if not self._writer.write(partial(_written, row.id, token, portion)):
                 return False
-            time.sleep(_PAUSE)
+            time.sleep(pace.pause)
         shown = builder.thread(copy(row), shadow)
         while True:
             caught = self._writer.write(partial(caught_up, self._rules, builder.key, copy(shown), token))
@@ -113,11 +137,11 @@ class Rebuilding:
             shown, done = caught
             if done:
                 break
-            time.sleep(_PAUSE)
-        self._clear(row.model)
+            time.sleep(pace.pause)
+        self._clear(-shadow, pace)
         return True
 
-    def _fold(self, builder: Builder, row: ThreadRow) -> None:
+    def _fold(self, builder: Builder, row: ThreadRow, pace: _Pace) -> None:
         while True:
             with self._database.reading() as reader:
                 records = execute(reader, read_on(builder, row.id))
@@ -125,13 +149,12 @@ class Rebuilding:
                 return
             for number, record in enumerate(records):
                 builder.take(*record)
-                if number % _NAP_EVERY == 0:
-                    time.sleep(_NAP)
+                if number % _NAP_EVERY == 0 and pace.nap:
+                    time.sleep(pace.nap)
 
-    def _clear(self, model: int) -> None:
-        if model:
-            while self._writer.write(partial(portion_cleared, model, _ROWS)):
-                time.sleep(_PAUSE / 10)
+    def _clear(self, model: int, pace: _Pace) -> None:
+        while self._writer.write(partial(portion_cleared, model, pace.rows)):
+            time.sleep(pace.pause)
 
 
 def _written(number: int, token: int, portion: Many) -> Plan[bool]:

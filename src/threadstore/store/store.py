@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -35,26 +35,25 @@ import msgspec
 
 from threadstore.decide.questions import ask_hooks
 from threadstore.errors import (
-    ClockSkew,
-    ConflictingEvent,
     CorruptRecord,
     MergeRefused,
     StoreError,
     ThreadStoreError,
 )
-from threadstore.log.protocol import Damage, Record
+from threadstore.log.protocol import Damage, Record, readable, without_gaps
 from threadstore.log.sqlite import TIMEOUT, SqliteLog, execute
 from threadstore.model import commands as c
-from threadstore.model.events import MAX_ACTOR_ID, MAX_AT, MAX_THREAD_KEY, REGISTERS, Event, check_int, check_key, check_text
-from threadstore.model.ids import HybridClock, last_id_at, time_of
+from threadstore.model.events import Event
+from threadstore.model.ids import HybridClock
 from threadstore.model.policy import Policy, Verdict
+from threadstore.model.values import MAX_ACTOR_ID, MAX_AT, MAX_THREAD_KEY, check_int, check_key, check_text
 from threadstore.plans import Plan, run
 from threadstore.readmodel.lists import FeedItem, by_person, counts_in, latest_in, overview_of, unfit_in, waiting_in
 from threadstore.readmodel.queries import Unfit
-from threadstore.readmodel.source import opened_source
+from threadstore.readmodel.source import KnownRows, opened_source
+from threadstore.store.merging import Merge
 from threadstore.store.pages import FinishedPages
-from threadstore.store.plans import Outcome, commanded, decided, erasures_in, merged
-from threadstore.store.reading import readable
+from threadstore.store.plans import AskAgain, accepted, ask_again, commanded, decided, erasures_in, unminted
 from threadstore.store.rebuilding import Rebuilding
 from threadstore.store.subscriptions import News, records_after
 from threadstore.store.thread import StoredThread, actor_of
@@ -73,13 +72,10 @@ _POLICY: Final = Policy()
 _LIMIT: Final = 10_000
 #: How often rows that cannot be used are made anew for one question.
 _TRIES: Final = 3
+#: How often where there is no other way; a process with another policy may undo it now and then.
+_MANY_TRIES: Final = 100
 
 T = TypeVar("T")
-Refusal = tuple[str, ThreadStoreError]
-
-
-class _AskAgain(Exception):  # a signal to whoever asks the hooks
-    """The rules allow a command that they did not allow a moment ago, so the hooks were not asked."""
 
 
 def _wall_clock() -> int:
@@ -150,6 +146,7 @@ class ThreadStore:
         self._writer = Writer(log.database)
         self._rebuilding = Rebuilding(log.database, self._writer, policy.rules, random)
         self._pages = FinishedPages()
+        self._rows = KnownRows()
         self._news = News()
 
     def __repr__(self) -> str:
@@ -166,6 +163,7 @@ class ThreadStore:
         self.log.close()
         if not self.log.database.is_inherited:
             self._pages.clear()
+            self._rows.clear()
             self._news.spread()
 
     def now(self) -> int:
@@ -199,17 +197,17 @@ class ThreadStore:
             plan: Makes the plan.
             question: What is asked, if the answer may be remembered while the thread has its revision.
         """
-        with suppress(StoreError, CorruptRecord):  # where the rows cannot be read, or cannot be written, the log may be as sound as ever
+        with suppress(StoreError, CorruptRecord):  # rows cannot be read or made; the log may know a way around it
             for _ in range(_TRIES):
                 try:
                     return self._read(partial(self._asked, key, plan, question))
                 except Unfit as unfit:
-                    if not self._rebuild(unfit.thread):
+                    if not self.mended(unfit.thread):
                         break
         return self._from_log(key, plan)
 
     def _asked(self, key: str, plan: Callable[[Source], Plan[T]], question: Any) -> Plan[T]:
-        source = yield from opened_source(key, self.policy.rules)
+        source = yield from opened_source(key, self.policy.rules, self._rows)
         if question is None:
             return (yield from plan(source))
         known = self._pages.find(question, source.revision)
@@ -228,7 +226,7 @@ class ThreadStore:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def _rebuild(self, key: str, *, wait: bool = False) -> bool:
+    def mended(self, key: str, *, wait: bool = False) -> bool:
         """Make the rows of a thread anew; return False where somebody else writes, for whom a reader does not wait."""
         return self._rebuilding.rebuild(key, self.log.revision(key), wait=wait)
 
@@ -250,11 +248,24 @@ class ThreadStore:
 
     def _list(self, make: Callable[[], Plan[T]]) -> T:
         """Return what a plan answers of many threads, having made anew the rows of those that cannot be used."""
+        mended: list[str] = []
         while True:
             try:
                 return self._read(make)
             except Unfit as unfit:
-                self._rebuild(unfit.thread, wait=True)
+                self._mend(unfit, mended)
+
+    def _mend(self, unfit: Unfit, mended: list[str]) -> None:
+        """
+        Make the rows of a thread anew, and note that.
+
+        Raises:
+            CorruptRecord: It was done so often that it cannot help.
+        """
+        if mended.count(unfit.thread) == _MANY_TRIES:
+            raise CorruptRecord(None, f"the rows of thread {unfit.thread!r} cannot be made anew: {unfit.why}")
+        mended.append(unfit.thread)
+        self.mended(unfit.thread, wait=True)
 
     # --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -276,6 +287,7 @@ class ThreadStore:
         Complexity: that of `decide`, and of one transaction.
         """
         erases = isinstance(command, c.Erase | c.ErasePerson)
+        mended: list[str] = []
         while True:
             screened = self._screened(command)
             now = self._now()
@@ -283,23 +295,23 @@ class ThreadStore:
             try:
                 outcome = self._writer.write(make, erases=erases)
             except Unfit as unfit:
-                self._rebuild(unfit.thread, wait=True)
-            except _AskAgain:
+                self._mend(unfit, mended)
+            except AskAgain:
                 continue
             else:
-                return self._told(outcome)
-
-    def _told(self, outcome: Outcome) -> str:
-        if outcome.new:
-            self._news.spread()
-        return outcome.id
+                if erases:
+                    self._pages.clear()  # they may have the words
+                if outcome.new:
+                    self._news.spread()
+                return outcome.id
 
     def _screened(self, command: c.Command) -> Callable[[], Verdict]:
         """Ask the hooks about a command that the rules allow, and return what tells their answer."""
         if self.policy.may is None and self.policy.screen is None:
-            return _accepted
+            return accepted
         now = self._now()
         asked: list[bool] = []
+        mended: list[str] = []
 
         def note() -> Verdict:
             asked.append(True)
@@ -307,12 +319,12 @@ class ThreadStore:
 
         while True:
             try:
-                self._read(partial(decided, command, self.policy, now, _unminted(now), note))
+                self._read(partial(decided, command, self.policy, now, unminted(now), note))
                 break
             except Unfit as unfit:
-                self._rebuild(unfit.thread, wait=True)
+                self._mend(unfit, mended)
         if not asked:
-            return _ask_again
+            return ask_again
         verdict = ask_hooks(command, self.policy, self.thread(command.thread))
         return lambda: verdict
 
@@ -358,63 +370,23 @@ class ThreadStore:
         Complexity: O(events).
         """
         self.log.position()  # a closed store says so, even of nothing
-        refused: list[Refusal] = []
+        merge = Merge(self.policy, self._now(), self.log, self._writer, self._rebuilding)
         new = looked_at = 0
-        admitted = self._admitted(events, refused)
+        admitted = merge.admitted(events)
         while batch := list(islice(admitted, _MERGE_BATCH)):
-            new += self._merge_batch(batch, refused)
+            new += merge.store(batch)
+            if erasures_in(batch, self.policy.rules):
+                self._pages.clear()  # they may have the words
+            self._news.spread()
             looked_at += len(batch)
             if progress is not None:
                 progress(looked_at)
-            _tell(refused, on_refused)
-        _tell(refused, on_refused)
-        if refused:
-            raise MergeRefused(new, refused)
+            merge.tell(on_refused)
+        merge.tell(on_refused)
+        merge.finish()
+        if merge.refused:
+            raise MergeRefused(new, merge.refused)
         return new
-
-    def _admitted(self, events: Iterable[Event], refused: list[Refusal]) -> Iterator[Event]:
-        """Yield the events whose time has come."""
-        skew = self.policy.max_clock_skew
-        latest = last_id_at(self._now() + skew)
-        for event in events:
-            if type(event) not in REGISTERS:
-                raise TypeError(f"an event is needed, not {type(event).__name__}")
-            if event.id > latest:
-                refused.append((event.id, ClockSkew(event.id, time_of(event.id) - skew)))
-            else:
-                yield event
-
-    def _merge_batch(self, batch: Sequence[Event], refused: list[Refusal]) -> int:
-        """Store a batch in one transaction; if something of it is refused, thread by thread."""
-        rules = self.policy.rules
-        of_threads: dict[str, list[Event]] = {}
-        for event in batch:
-            of_threads.setdefault(event.thread, []).append(event)
-        erases = bool(erasures_in(batch, rules))
-        try:
-            new = self._writer.write(partial(_merged_all, of_threads, rules), erases=erases)
-        except (ConflictingEvent, CorruptRecord, Unfit):
-            new = sum(self._merge_thread(key, events, refused) for key, events in of_threads.items())
-        self._news.spread()
-        return new
-
-    def _merge_thread(self, key: str, events: list[Event], refused: list[Refusal]) -> int:
-        """Store events of one thread together or, where one conflicts, in halves."""
-        rules = self.policy.rules
-        erases = bool(erasures_in(events, rules))
-        try:
-            return self._writer.write(partial(merged, key, events, rules), erases=erases)
-        except Unfit:
-            self._rebuild(key, wait=True)
-            return self._merge_thread(key, events, refused)
-        except (ConflictingEvent, CorruptRecord) as error:
-            if isinstance(error, CorruptRecord) and error.position is None:
-                raise  # not one record is damaged, but the log
-            if len(events) == 1:
-                refused.append((events[0].id, error))
-                return 0
-            half = len(events) // 2
-            return self._merge_thread(key, events[:half], refused) + self._merge_thread(key, events[half:], refused)
 
     # --- all threads ----------------------------------------------------------------------------------------------------------
 
@@ -429,7 +401,9 @@ class ThreadStore:
         """
         if isinstance(keys, str):
             raise TypeError("keys must be several keys, not one str")
-        wanted = list(dict.fromkeys(self.thread(key).key for key in keys))
+        wanted = list(dict.fromkeys(keys))
+        for key in wanted:
+            check_key(key, "thread", MAX_THREAD_KEY)
         found = self._list(partial(counts_in, wanted, self.policy.rules))
         return {key: found.get(key, _NO_COMMENTS) for key in wanted}
 
@@ -472,7 +446,7 @@ class ThreadStore:
         if threads is not None:
             check_bounds("threads", threads, 1, _LIMIT)
         for key in self._list(partial(unfit_in, self.policy.rules)):
-            self._rebuild(key, wait=True)
+            self.mended(key, wait=True)
         found = self._list(partial(waiting_in, after))
         pages = (self.thread(key).queue(limit=limit) for key in found)
         return tuple(islice((page for page in pages if page.items), threads))
@@ -503,7 +477,7 @@ class ThreadStore:
     def _id_at(self, position: int) -> str | None:
         """Return the id of the event at this position, empty behind the end of the log, and None before its beginning."""
         check_int(position, "before", -MAX_AT)
-        if position <= 1:
+        if position < 1:
             return None
         if position > self.log.position():
             return ""
@@ -534,7 +508,7 @@ class ThreadStore:
         Raises:
             CorruptRecord: An event is damaged, or missing. Exporting on *after* the error's `position` gives the rest.
         """
-        return _without_gaps(self.log.read_all(after=after), after)
+        return without_gaps(self.log.read_all(after=after), after)
 
     def subscribe(self, *, after: int = 0, timeout: float = 0.0) -> Iterator[Record]:
         """
@@ -598,7 +572,7 @@ class ThreadStore:
 
     def rebuild_thread(self, key: str) -> None:
         """Make the read model of one thread anew from its log, whatever it is like. Complexity: O(n log n)."""
-        self._rebuild(self.thread(key).key, wait=True)
+        self.mended(self.thread(key).key, wait=True)
         self._pages.clear()
 
     def verify(self) -> Iterator[Damage]:
@@ -623,39 +597,3 @@ class ThreadStore:
 
 
 _NO_COMMENTS: Final = Counts()
-
-
-def _tell(refused: list[Refusal], on_refused: Callable[[str, ThreadStoreError], object] | None) -> None:
-    """Tell of what was refused, if somebody wants to be told, and forget it."""
-    if on_refused is not None:
-        for each in refused:
-            on_refused(*each)
-        refused.clear()
-
-
-def _accepted() -> Verdict:
-    return "accept"
-
-
-def _ask_again() -> Verdict:
-    raise _AskAgain
-
-
-def _unminted(now: int) -> Callable[[str], str]:
-    """Return what makes ids for a decision that is only tried."""
-    return lambda after: max(last_id_at(now), after)
-
-
-def _merged_all(of_threads: dict[str, list[Event]], rules: Any) -> Plan[int]:
-    new = 0
-    for key, events in of_threads.items():
-        new += yield from merged(key, events, rules)
-    return new
-
-
-def _without_gaps(records: Iterable[Record], after: int) -> Iterator[Event]:
-    """Yield the events of all records behind the position *after*."""
-    for expected, record in enumerate(records, max(after, 0) + 1):
-        if record.position != expected:
-            raise CorruptRecord(expected, "it is missing")
-        yield record.event

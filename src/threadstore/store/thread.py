@@ -16,15 +16,18 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from threadstore.log.protocol import EventLog, Record
+from threadstore.log.protocol import Record, readable
+from threadstore.log.sqlite import SqliteLog
 from threadstore.model import commands as c
-from threadstore.model.events import MAX_CANCELS, SUPPORT, Actor, Event, Outcome, TextQuote
+from threadstore.model.erasure import redact
+from threadstore.model.events import Event, Outcome
 from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import Order
+from threadstore.model.state import State
+from threadstore.model.values import MAX_CANCELS, SUPPORT, Actor, TextQuote
 from threadstore.plans import Plan
-from threadstore.store.past import Past
-from threadstore.store.reading import readable
+from threadstore.store.past import Belongs, Past, past_of
 from threadstore.views.history import as_seen
 from threadstore.views.pages import flat_page, replies_page, single_comment, thread_page
 from threadstore.views.queue import Passage, correction_list, queue_page
@@ -48,7 +51,7 @@ class Owner(Protocol):
     policy: Policy
 
     @property
-    def log(self) -> EventLog:
+    def log(self) -> SqliteLog:
         """The log."""
         ...
 
@@ -62,6 +65,10 @@ class Owner(Protocol):
 
     def fold(self, key: str) -> tuple[Thread, int, int]:
         """Return a thread folded from its log, its revision, and how many events could not be read."""
+        ...
+
+    def mended(self, key: str) -> bool:
+        """Make the rows of a thread anew that cannot be used; return whether that was done."""
         ...
 
     def execute(self, command: c.Command) -> str:
@@ -383,8 +390,7 @@ class StoredThread(_Readable):
 
     def digest(self) -> str:
         """Return the hash of the thread's state without its texts; see `Thread.digest`. Complexity: O(n log n)."""
-        thread, _, _ = self._store.fold(self.key)
-        return thread.digest()
+        return _Skeleton.of((redact(event) for _, event in readable(self._store.log.read(self.key))), key=self.key).digest()
 
     @property
     def revision(self) -> int:
@@ -450,10 +456,18 @@ class StoredThread(_Readable):
 
         Complexity: O(n).
         """
-        return self._as(lambda record, _: record.position <= position)
+        return self._as(lambda place, _: place <= position)
 
-    def _as(self, belongs: Callable[[Record, Event], bool]) -> PastThread:
-        return PastThread(self._store, self.key, Past(self._store, self.key, belongs))
+    def _as(self, belongs: Belongs) -> PastThread:
+        return PastThread(self._store, self.key, past_of(self._store, self.key, belongs))
+
+
+class _Skeleton(State):
+    """A thread's state of which only the facts that stand are kept."""
+
+    __slots__ = ()
+
+    def _remember(self, id: str, event: Event) -> None: ...
 
 
 def actor_of(by: By) -> Actor | None:

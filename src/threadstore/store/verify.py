@@ -108,7 +108,7 @@ def _bare(table: str) -> Any:
 
 
 def _matters(table: str) -> Any:
-    """A comment that is not there may have left a place where reactions waited that were all withdrawn since."""
+    """Leave out the places of comments that are not there: they stay where waiting reactions were withdrawn."""
     if table != "comments":
         return lambda row: True  # noqa: ARG005  # of other tables every row does
     return lambda row: row[_FLAGS] != MISSING | EARLY or row[_UP] or row[_UP + 1] or row[_UP + 2]

@@ -28,21 +28,12 @@ from threading import Barrier
 from typing import Any, Final
 
 from threadstore.errors import ConflictingEvent, StoreClosed, WrongRevision
-from threadstore.heads import head
-from threadstore.log.protocol import ANY, MAX_FRONTS, NONE, Append, Appended, EventLog, Record, Revision, Snapshot, Summary
+from threadstore.log.protocol import ANY, NONE, EventLog, Record, Revision
 from threadstore.model.codec import decode, encode
-from threadstore.model.events import (
-    Actor,
-    CommentEdited,
-    CommentErased,
-    CommentPosted,
-    Erasure,
-    Event,
-    PersonErased,
-    ThreadDescribed,
-    redact,
-)
+from threadstore.model.erasure import Erasure, redact
+from threadstore.model.events import CommentErased, CommentPosted, Event, PersonErased, ThreadDescribed
 from threadstore.model.ids import make_id
+from threadstore.model.values import Actor
 
 __all__ = ["CHECKS", "Check", "Reopen", "check_event_log"]
 
@@ -111,11 +102,6 @@ def _id(number: int) -> str:
 def _post(number: int, *, thread: str = "t", by: Actor | None = _ANN, body: str = _WORDS) -> CommentPosted:
     """Return an event that differs from others by its number; larger numbers have larger ids."""
     return CommentPosted(id=_id(number), thread=thread, actor=by, body=body)
-
-
-def _edit(post: CommentPosted, *, by: Actor | None) -> CommentEdited:
-    """Return an edit in place of *post*."""
-    return CommentEdited(id=post.id, thread=post.thread, actor=by, comment=_id(1), body=_WORDS)
 
 
 def _posts(count: int, *, start: int = 1, thread: str = "t") -> list[CommentPosted]:
@@ -220,42 +206,6 @@ def an_iterator_shows_the_moment_of_its_call(log: EventLog, reopen: Reopen) -> N
     _equal(found, [_MANY, _MANY, _MANY - 1, 1], "how much the iterators give")
 
 
-def heads_say_what_the_events_say(log: EventLog, reopen: Reopen) -> None:
-    """`heads` gives the head of each event that `read` gives, in its order, with its revision, and from `after` on."""
-    answers = [CommentPosted(id=_id(9), thread="t", actor=_BOB, parent=_id(1), body=""), _post(8, by=None)]
-    others = [
-        ThreadDescribed(id=_id(7), thread="t", title="a title"),
-        CommentPosted(id=_id(6), thread="t", spoiler=True, body=""),
-    ]
-    log.append("t", [*_posts(2), *answers])
-    log.append("u", _posts(2, start=3, thread="u"))
-    log.append("t", [*others, *_posts(_MANY, start=10)])
-    with closing(reopen(log)) as log:
-        for thread in ("t", "u", "nobody's"):
-            for after in (0, 1, 3, 6, _MANY, 2 * _MANY):
-                told = [(record.revision, head(record.event)) for record in log.read(thread, after=after)]
-                found = log.heads(thread, after=after)
-                _equal(list(found.revisions), [revision for revision, _ in told], f"the revisions in {thread!r} after {after}")
-                _hold(
-                    found.heads == b"".join(said for _, said in told),
-                    f"the heads in {thread!r} after {after} should be the events'",
-                )
-
-
-def records_are_fetched_by_their_revisions(log: EventLog, reopen: Reopen) -> None:
-    """`fetch` gives the very records that `read` gives, in any order: those of these revisions that there are, and no others."""
-    log.append("t", _posts(_MANY))
-    log.append("u", _posts(3, start=_MANY + 1, thread="u"))
-    records = list(log.read("t"))
-    asked: list[list[int]] = [[], [1], [_MANY], [7, 3, 5], [2, _MANY + 1], [99_999], list(range(_MANY, 0, -1)), [3, 3]]
-    for revisions in asked:
-        wanted = [record for record in records if record.revision in set(revisions)]
-        found = sorted(log.fetch("t", revisions), key=lambda record: record.revision)
-        _equal(found, wanted, f"what is fetched of {revisions!r:.80}")
-    _equal([record.position for record in log.fetch("u", [2, 4])], [_MANY + 2], "the position of what is fetched of another")
-    _equal(list(log.fetch("nobody's", [1])), [], "what is fetched of a thread without events")
-
-
 def an_event_is_found_by_its_id(log: EventLog, reopen: Reopen) -> None:
     """`find` gives the very record that reading gives, and None for an id that is no event's."""
     log.append("t", _posts(2))
@@ -266,48 +216,9 @@ def an_event_is_found_by_its_id(log: EventLog, reopen: Reopen) -> None:
         _equal(log.find(id), None, f"what is found under {id!r}")
 
 
-def the_acts_of_a_person_are_found(log: EventLog, reopen: Reopen) -> None:
-    """`acts_of` gives the very records that reading gives: of one actor, of all threads, the last first, within its bounds."""
-    someone = [None, _ANN, _BOB, Actor("u-ann", "Ann by another name", "moderator")]
-    for number, thread in ((1, "t"), (_MANY + 1, "u")):
-        posts = [_post(place, thread=thread, by=someone[place % 4]) for place in range(number, number + _MANY)]
-        log.append(thread, [_edit(post, by=_ANN) if place % 5 == 0 else post for place, post in enumerate(posts)])
-    log.append("t", [_edit(_post(2 * _MANY + 1), by=None)], erasures=[Erasure(person="u-ann", before=_id(99))])
-    log.append_all([Append("v", [_post(2 * _MANY + 2, thread="v")])])
-    for _ in range(2):
-        records = list(log.read_all())[::-1]
-        for actor in ("u-ann", "u-bob", "u-eve", "Ann Lee", ""):
-            theirs = [record for record in records if (by := record.event.actor) is not None and by.id == actor]
-            said = [record for record in theirs if isinstance(record.event, CommentPosted)]
-            _hold(list(log.acts_of(actor)) == theirs, f"all acts of {actor!r} should be found, the last first")
-            for before, limit in (
-                (None, 0),
-                (None, 3),
-                (None, _MANY),
-                (0, None),
-                (-1, 5),
-                (70, 9),
-                (_MANY, 1_100),
-                (_MANY**9, 2),
-            ):
-                for posts_only in (False, True):
-                    found = list(log.acts_of(actor, before=before, limit=limit, posts_only=posts_only))
-                    below = [record for record in (said if posts_only else theirs) if before is None or record.position < before]
-                    what = f"comments of {actor!r}" if posts_only else f"acts of {actor!r}"
-                    _equal(found, below[:limit], f"{what} before {before}, limited to {limit}")
-        log = reopen(log)
-    asked = log.acts_of("u-ann")
-    before = len(list(log.acts_of("u-ann")))
-    log.append("t", _posts(1, start=2 * _MANY + 3))
-    _equal(sum(1 for _ in asked), before, "how much there is of what was asked before another act")
-    _equal(next(log.acts_of("u-ann")).position, 2 * _MANY + 3, "the position of the last act")
-    log.close()
-
-
 def threads_come_in_the_order_of_their_first_events(log: EventLog, reopen: Reopen) -> None:
-    """A thread is listed once, from its first event on; a snapshot, an erasure or a refused batch makes none."""
+    """A thread is listed once, from its first event on; an erasure or a refused batch makes none."""
     log.redact("b", [Erasure(comment=_id(7))])
-    log.store_snapshot("c", Snapshot("fold", Revision(0), b""))
     _raises(WrongRevision, lambda: log.append("d", _posts(1, thread="d"), expected=Revision(4)), "a wrong expectation")
     _equal(list(log.threads()), [], "the threads without events")
     for number, thread in enumerate(["z", "c", "b", "z", "a"], 1):
@@ -527,11 +438,9 @@ def what_was_appended_survives(log: EventLog, reopen: Reopen) -> None:
     log.append("t", _posts(3))
     log.append("u", _posts(2, start=4, thread="u"))
     log.redact("t", [Erasure(comment=_id(2))])
-    log.store_snapshot("u", Snapshot("fold", Revision(2), b"state"))
     before = _content(log)
     with closing(reopen(log)) as log:
         _equal(_content(log), before, "the content")
-        _equal(log.load_snapshot("u", "fold"), Snapshot("fold", Revision(2), b"state"), "the snapshot")
         _equal(list(log.verify()), [], "what verify finds")
 
 
@@ -551,20 +460,6 @@ def an_erasure_takes_the_texts_out(log: EventLog, reopen: Reopen) -> None:
     _equal(_events(log.read("t")), wanted[:5], "the thread's events")
     _equal(log.find(_id(1)), next(log.read("t")), "the record found")
     _equal(_places(log.read_all()), places, "the places")
-
-
-def an_erasure_takes_names_out_of_heads(log: EventLog, reopen: Reopen) -> None:
-    """What is absorbed is redacted in `heads` and for `fetch` as well, whether it was there or comes later."""
-    known, later = [_post(1), _post(2, by=_BOB)], [_post(4), _post(5, by=_BOB)]
-    log.append("t", known)
-    log.redact("t", [Erasure(comment=_id(1)), Erasure(comment=_id(4))])
-    log.append("t", later)
-    wanted = [redact(known[0]), known[1], redact(later[0]), later[1]]
-    with closing(reopen(log)) as log:
-        _equal(log.heads("t").heads, b"".join(map(head, wanted)), "the heads")
-        found = sorted(log.fetch("t", [1, 2, 3, 4]), key=lambda record: record.revision)
-        _equal(_events(found), wanted, "the events fetched")
-        _hold(head(known[0]) != head(wanted[0]), "a redacted event should have a head without a name")
 
 
 def erasing_again_changes_nothing(log: EventLog, reopen: Reopen) -> None:
@@ -615,232 +510,6 @@ def a_refused_append_erases_nothing(log: EventLog, reopen: Reopen) -> None:
     _equal(_events(log.read("t")), [_post(1), _post(2), _post(4)], "the events")
 
 
-# --- several at once ----------------------------------------------------------------------------------------------------------
-
-
-def several_appends_are_answered_one_by_one(log: EventLog, reopen: Reopen) -> None:
-    """Several batches at once are stored in the order given, and each is answered as if it had been appended by itself."""
-    log.append("t", _posts(1))
-    answers = log.append_all(
-        [
-            Append("u", _posts(1, start=2, thread="u")),
-            Append("t", _posts(2, start=3)),
-            Append("u", _posts(1, start=5, thread="u")),
-            Append("t", []),
-        ]
-    )
-    _equal(
-        [(answer.positions, answer.new, answer.revision) for answer in answers if isinstance(answer, Appended)],
-        [((2,), 1, 1), ((3, 4), 2, 3), ((5,), 1, 2), ((), 0, 3)],
-        "what the appends answer",
-    )
-    again = log.append_all(
-        [Append("u", [_post(6, thread="u")]), Append("t", _posts(2, start=3)), Append("u", [_post(6, thread="u")])]
-    )
-    _equal(
-        [(answer.positions, answer.new, answer.revision) for answer in again if isinstance(answer, Appended)],
-        [((6,), 1, 3), ((3, 4), 0, 3), ((6,), 0, 3)],
-        "what they answer where something is there already",
-    )
-    _equal(log.append_all([]), [], "what nothing answers")
-    reopened = reopen(log)
-    _equal(_places(reopened.read_all()), [(1, 1), (2, 1), (3, 2), (4, 3), (5, 2), (6, 3)], "positions and revisions")
-
-
-def one_refused_append_hinders_its_own_thread_alone(log: EventLog, reopen: Reopen) -> None:
-    """Of several batches, one that conflicts has its error for an answer, later ones of its thread None; others are stored."""
-    log.append("t", [_post(1)])
-    conflicts = ([_post(3), _post(1, by=_BOB)], [_post(4), _post(4, by=_BOB)])
-    for number, conflict in enumerate(conflicts, 5):
-        batches = [
-            Append("u", [_post(10 * number, thread="u")]),
-            Append("t", conflict),
-            Append("t", [_post(2)]),
-            Append("u", [_post(number, thread="u")]),
-        ]
-        first, refused, behind, last = log.append_all(batches)
-        _hold(isinstance(first, Appended) and isinstance(last, Appended), "a batch that conflicts stands in the way of others")
-        _hold(isinstance(refused, ConflictingEvent), f"a batch that conflicts is answered with {refused!r:.200}")
-        _equal(behind, None, "the answer to what stands behind it")
-    _equal(_events(log.read("t")), [_post(1)], "the events of the thread")
-    _equal([event.id for event in _events(log.read("u"))], [_id(50), _id(5), _id(60), _id(6)], "those of the other")
-    _raises(ValueError, lambda: log.append_all([Append("u", [_post(7)])]), "an event of another thread")
-    _equal(
-        log.append_all([Append("t", [_post(2)])])[0],
-        Appended((log.position(),), 1, Revision(2)),
-        "the answer when it comes again",
-    )
-
-
-def several_appends_do_not_bring_words_back(log: EventLog, reopen: Reopen) -> None:
-    """What an erasure absorbs that is remembered is stored without its words, in whatever company it arrives."""
-    log.redact("t", [Erasure(comment=_id(1))])
-    log.append_all([Append("t", [_post(1)]), Append("u", [_post(2, thread="u")]), Append("t", [_post(3)])])
-    _equal(_events(log.read("t")), [redact(_post(1)), _post(3)], "the events")
-
-
-# --- summaries ----------------------------------------------------------------------------------------------------------------
-
-
-def _summary(revision: int, waiting: str = "", *, fingerprint: str = "fold", state: bytes = b"figures") -> Summary:
-    return Summary(fingerprint, Revision(revision), waiting, state)
-
-
-def a_summary_is_kept_with_its_append(log: EventLog, reopen: Reopen) -> None:
-    """The summary that an append brings is kept with it, and given to those who ask for its own fingerprint."""
-    log.append("t", _posts(2), summary=_summary(2, _id(1)))
-    log.append_all(
-        [
-            Append("u", _posts(1, start=3, thread="u"), _summary(1, state=b"first")),
-            Append("v", _posts(1, start=4, thread="v")),
-            Append("u", _posts(1, start=5, thread="u"), _summary(2, state=b"second")),
-        ]
-    )
-    wanted = {"t": _summary(2, _id(1)), "u": _summary(2, state=b"second")}
-    reopened = reopen(log)
-    _equal(reopened.summaries(["t", "u", "v", "w"], "fold"), wanted, "the summaries")
-    _equal(reopened.summaries(["t", "u"], "another"), {}, "the summaries of another fold")
-    _equal(reopened.summaries([], "fold"), {}, "the summaries of no thread")
-
-
-def a_summary_of_another_revision_is_none(log: EventLog, reopen: Reopen) -> None:
-    """A summary that is not of the thread's revision is neither kept nor given, whoever has written in between."""
-    log.append("t", _posts(2), summary=_summary(1))
-    _equal(log.summaries(["t"], "fold"), {}, "what is kept of an outdated summary")
-    log.append("t", _posts(1, start=3), summary=_summary(3))
-    log.append("t", [*_posts(1, start=3), *_posts(1, start=4)], summary=_summary(4, state=b"not for what is there already"))
-    log.append("t", _posts(1, start=4), summary=_summary(4, state=b"nor for a retry"))
-    _equal(log.summaries(["t"], "fold"), {}, "what is given behind the last summary")
-    log.store_summary("t", _summary(3))
-    log.store_summary("u", _summary(0))
-    _equal(log.summaries(["t", "u"], "fold"), {}, "what is kept of a late one")
-    log.store_summary("t", _summary(4, _id(2)))
-    _equal(log.summaries(["t"], "fold"), {"t": _summary(4, _id(2))}, "the summary")
-    log.store_summary("t", _summary(4, fingerprint="another"))
-    _equal(log.summaries(["t"], "fold"), {}, "what another fold has left")
-    conflict = lambda: log.append("t", [_post(9), _post(1, by=_BOB)], summary=_summary(5))  # noqa: E731
-    _raises(ConflictingEvent, conflict, "another fact")
-    _equal(log.summaries(["t"], "another"), {"t": _summary(4, fingerprint="another")}, "the summary after a refusal")
-
-
-def threads_are_listed_by_their_latest_event(log: EventLog, reopen: Reopen) -> None:
-    """Threads are listed by the largest id of their events, the largest first, page by page, summed up or not."""
-    for number, thread in ((5, "a"), (3, "b"), (8, "c"), (4, "a"), (9, "b")):
-        log.append(thread, [_post(number, thread=thread)], summary=_summary(1))
-    log.append_all([Append("d", [_post(7, thread="d"), _post(6, thread="d")])])
-    wanted = [("b", _id(9)), ("c", _id(8)), ("d", _id(7)), ("a", _id(5))]
-    reopened = reopen(log)
-    _equal(list(reopened.recent()), wanted, "the threads")
-    _equal(list(reopened.recent(limit=2)), wanted[:2], "the first of them")
-    _equal(list(reopened.recent(before=_id(8), limit=1)), wanted[2:3], "the next of them")
-    _equal(list(reopened.recent(before=_id(5))), [], "what is behind the last")
-
-
-def what_waits_is_listed(log: EventLog, reopen: Reopen) -> None:
-    """Threads in which something waits are listed, those that wait longest first, behind those of which nobody knows."""
-    _equal(list(log.waiting("fold")), [], "what waits in an empty log")
-    log.append("a", _posts(1, thread="a"), summary=_summary(1, _id(9)))
-    log.append("b", _posts(1, start=2, thread="b"), summary=_summary(1))
-    log.append("c", _posts(1, start=3, thread="c"))
-    log.append("d", _posts(1, start=4, thread="d"), summary=_summary(1, _id(8)))
-    reopened = reopen(log)
-    _equal(list(reopened.waiting("fold")), [("c", ""), ("d", _id(8)), ("a", _id(9))], "the threads")
-    _equal(sorted(reopened.waiting("another")), [(thread, "") for thread in "abcd"], "the threads for another fold")
-    reopened.append("d", _posts(1, start=5, thread="d"))
-    _equal(sorted(reopened.waiting("fold")), [("a", _id(9)), ("c", ""), ("d", "")], "the threads later")
-
-
-# --- snapshots ----------------------------------------------------------------------------------------------------------------
-
-
-def a_snapshot_is_of_one_fold(log: EventLog, reopen: Reopen) -> None:
-    """A snapshot is answered to the fold that made it, and to no other; each thread has its own."""
-    log.append("t", _posts(2))
-    for state in (b"", b"state", b"\0" * 10_000):
-        snapshot = Snapshot("fold-1", Revision(2), state)
-        log.store_snapshot("t", snapshot)
-        _equal(log.load_snapshot("t", "fold-1"), snapshot, "the snapshot")
-    _equal((log.load_snapshot("t", "fold-2"), log.load_snapshot("u", "fold-1")), (None, None), "the snapshots of others")
-
-
-def an_older_snapshot_never_replaces_a_newer(log: EventLog, reopen: Reopen) -> None:
-    """Of one fold's snapshots the newest stays; another fold's replaces it, whatever its revision."""
-    log.append("t", _posts(3))
-    newer, older = Snapshot("fold-1", Revision(3), b"newer"), Snapshot("fold-1", Revision(2), b"older")
-    for snapshot in (older, newer, older):
-        log.store_snapshot("t", snapshot)
-    _equal(log.load_snapshot("t", "fold-1"), newer, "the snapshot")
-    other = Snapshot("fold-2", Revision(1), b"other")
-    log.store_snapshot("t", other)
-    _equal((log.load_snapshot("t", "fold-1"), log.load_snapshot("t", "fold-2")), (None, other), "the snapshots")
-
-
-def an_erasure_drops_snapshots(log: EventLog, reopen: Reopen) -> None:
-    """A state that may hold an erased text is forgotten, and a reader slower than the erasure does not bring it back."""
-    log.append("t", [_post(1)])
-    log.append("u", [_post(2, thread="u")])
-    before = Snapshot("fold", Revision(1), _WORDS.encode())
-    log.store_snapshot("t", before)
-    log.store_snapshot("u", before)
-    log.redact("t", [Erasure(comment=_id(1))])
-    _equal(log.load_snapshot("t", "fold"), None, "the snapshot after the erasure")
-    _equal(log.load_snapshot("u", "fold"), before, "the snapshot of another thread")
-    log.store_snapshot("t", before)
-    _equal(log.load_snapshot("t", "fold"), None, "the snapshot of a slow reader")
-    log.append("t", [CommentErased(id=_id(9), thread="t", comment=_id(3))], erasures=[Erasure(comment=_id(3))])
-    log.store_snapshot("t", before)
-    _equal(log.load_snapshot("t", "fold"), None, "the snapshot of a slow reader")
-    after = Snapshot("fold", Revision(2), b"without the words")
-    log.store_snapshot("t", after)
-    _equal(log.load_snapshot("t", "fold"), after, "the snapshot of a state that includes the erasure")
-
-
-# --- fronts -------------------------------------------------------------------------------------------------------------------
-
-
-def a_front_is_of_one_question(log: EventLog, reopen: Reopen) -> None:
-    """A front is answered to the fingerprint that it has; each thread has its own. A log may keep none at all."""
-    log.append("t", _posts(2))
-    first, other = Snapshot("page-1", Revision(2), b"\0" * 10_000), Snapshot("page-2", Revision(2), b"other")
-    for front in (Snapshot("page-1", Revision(2), b""), first, other):
-        log.store_front("t", front)
-    if not log.fronts("t"):
-        return
-    found = [list(log.fronts(thread, name)) for thread, name in (("t", "page-1"), ("t", "page-3"), ("u", "page-1"))]
-    _equal(found, [[first], [], []], "the fronts")
-    _equal(sorted(front.fingerprint for front in log.fronts("t")), ["page-1", "page-2"], "the thread's fronts")
-
-
-def fronts_are_of_one_revision(log: EventLog, reopen: Reopen) -> None:
-    """A front of a new revision takes the place of all older ones, an older one is not kept, and there are never many."""
-    log.append("t", _posts(3))
-    for name in "ab":
-        log.store_front("t", Snapshot(name, Revision(2), b"older"))
-    newer = Snapshot("a", Revision(3), b"newer")
-    for front in (newer, Snapshot("a", Revision(2), b"older"), Snapshot("c", Revision(2), b"older")):
-        log.store_front("t", front)
-    if not log.fronts("t"):
-        return
-    _equal(list(log.fronts("t")), [newer], "the fronts")
-    for number in range(3 * MAX_FRONTS):
-        log.store_front("t", Snapshot(f"page {number}", Revision(3), b"page"))
-        _equal(len(log.fronts("t", f"page {number}")), 1, "the last front")
-        _equal(len(log.fronts("t")) <= MAX_FRONTS, True, "whether there are no more fronts than may be")
-
-
-def an_erasure_drops_fronts(log: EventLog, reopen: Reopen) -> None:
-    """Words that were ready to be shown are forgotten, and a reader slower than the erasure does not bring them back."""
-    log.append("t", [_post(1)])
-    before, after = (Snapshot("page", Revision(revision), _WORDS.encode()) for revision in (1, 2))
-    log.store_front("t", before)
-    log.append("t", [CommentErased(id=_id(9), thread="t", comment=_id(1))], erasures=[Erasure(comment=_id(1))])
-    _equal(list(log.fronts("t")), [], "the fronts after the erasure")
-    log.store_front("t", before)
-    _equal(list(log.fronts("t")), [], "the front of a slow reader")
-    log.store_front("t", after)
-    _equal(set(log.fronts("t")) <= {after}, True, "whether there is no other front than that of a later state")
-
-
 # --- the end ------------------------------------------------------------------------------------------------------------------
 
 
@@ -855,15 +524,10 @@ def a_closed_log_says_so(log: EventLog, reopen: Reopen) -> None:
         "read": lambda: log.read("t"),
         "read_all": log.read_all,
         "find": lambda: log.find(_id(1)),
-        "acts_of": lambda: log.acts_of("u-ann"),
-        "heads": lambda: log.heads("t"),
-        "fetch": lambda: list(log.fetch("t", [1])),
         "threads": log.threads,
         "revision": lambda: log.revision("t"),
         "position": log.position,
         "redact": lambda: log.redact("t", [Erasure(comment=_id(1))]),
-        "load_snapshot": lambda: log.load_snapshot("t", "fold"),
-        "store_snapshot": lambda: log.store_snapshot("t", Snapshot("fold", Revision(1), b"")),
         "verify": log.verify,
     }
     for name, call in calls.items():
@@ -880,10 +544,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     reading_starts_after_a_place,
     a_long_log_is_read_in_full,
     an_iterator_shows_the_moment_of_its_call,
-    heads_say_what_the_events_say,
-    records_are_fetched_by_their_revisions,
     an_event_is_found_by_its_id,
-    the_acts_of_a_person_are_found,
     threads_come_in_the_order_of_their_first_events,
     threads_do_not_mix,
     a_retry_gives_the_same_positions,
@@ -900,23 +561,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     no_position_shows_before_a_smaller_one,
     what_was_appended_survives,
     an_erasure_takes_the_texts_out,
-    an_erasure_takes_names_out_of_heads,
     erasing_again_changes_nothing,
     an_erasure_is_remembered,
     an_append_erases_in_the_same_step,
     a_refused_append_erases_nothing,
-    several_appends_are_answered_one_by_one,
-    one_refused_append_hinders_its_own_thread_alone,
-    several_appends_do_not_bring_words_back,
-    a_summary_is_kept_with_its_append,
-    a_summary_of_another_revision_is_none,
-    threads_are_listed_by_their_latest_event,
-    what_waits_is_listed,
-    a_snapshot_is_of_one_fold,
-    an_older_snapshot_never_replaces_a_newer,
-    an_erasure_drops_snapshots,
-    a_front_is_of_one_question,
-    fronts_are_of_one_revision,
-    an_erasure_drops_fronts,
     a_closed_log_says_so,
 )

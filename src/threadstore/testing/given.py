@@ -16,8 +16,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from threadstore.model.events import (
-    SUPPORT,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -38,12 +36,12 @@ from threadstore.model.events import (
     ReportsResolved,
     SpoilerCleared,
     SpoilerMarked,
-    TextQuote,
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
 )
 from threadstore.model.ids import make_id, random_bits
+from threadstore.model.values import SUPPORT, Actor, TextQuote
 
 __all__ = [
     "ANN",

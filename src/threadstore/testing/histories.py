@@ -22,9 +22,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from threadstore.model.erasure import redact
 from threadstore.model.events import (
     OUTCOMES,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -45,14 +45,13 @@ from threadstore.model.events import (
     ReportsResolved,
     SpoilerCleared,
     SpoilerMarked,
-    TextQuote,
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
     UnknownEvent,
-    redact,
 )
 from threadstore.model.ids import make_id, random_bits, time_of
+from threadstore.model.values import Actor, TextQuote
 from threadstore.testing.given import EPOCH, THREAD
 
 __all__ = ["ACTORS", "BOUNDS", "COMMENTS", "FAMILIES", "KINDS", "WIDTH", "World", "history", "kinds_of", "random_history"]

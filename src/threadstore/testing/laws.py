@@ -24,9 +24,9 @@ from msgspec.structs import replace
 
 from threadstore.errors import CommentNotFound
 from threadstore.model.codec import decode, encode
+from threadstore.model.erasure import redact
 from threadstore.model.events import (
     REGISTERS,
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -51,14 +51,14 @@ from threadstore.model.events import (
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
-    redact,
 )
 from threadstore.model.ids import time_of
 from threadstore.model.policy import Policy
 from threadstore.model.ranking import ORDERS, Order
 from threadstore.model.status import erasure_of
-from threadstore.testing.spec import Reader, Reveal, Spec
+from threadstore.model.values import Actor
 from threadstore.plans import run
+from threadstore.testing.spec import Reader, Reveal, Spec
 from threadstore.views.history import as_seen
 from threadstore.views.thread import Thread, fold
 from threadstore.views.types import CommentView, CorrectionView, Counts, QueueItem, ThreadView
@@ -427,9 +427,9 @@ def counts_are_a_recount(case: Case) -> None:
     seen = {"top_level": 0, "replies": 0, "pending": 0, "hidden": 0}
     for id in {event.id for event in case.events if isinstance(event, CommentPosted)}:
         view = reading.comment(id)
-        if {"erased", "deleted", "removed"} & set(view.standing):
+        if {"erased", "deleted", "removed"} & set(view.flags):
             seen["hidden"] += 1
-        elif "held" in view.standing:
+        elif "held" in view.flags:
             seen["pending"] += 1
         else:
             seen["top_level" if view.parent is None else "replies"] += 1
@@ -556,12 +556,12 @@ def the_held_was_seen(case: Case) -> None:
         _check(bool(openings), f"the text {view.text_id} is public, and no moderator let it through")
 
 
-def erasure_absorbs(case: Case) -> None:
+def erasure_covers(case: Case) -> None:
     """A full and a redacted replica merge to no text, in either order, and have one digest."""
     erasures = [erasure for event in case.events if (erasure := erasure_of(event, case.policy.rules)) is not None]
     if not erasures:
         return
-    gone = [event for event in case.events if any(erasure.absorbs(event) for erasure in erasures)]
+    gone = [event for event in case.events if any(erasure.covers(event) for erasure in erasures)]
     kept = {id(event) for event in gone}
     redacted = [redact(event) if id(event) in kept else event for event in case.events]
     full, bare = fold(case.events), fold(redacted)
@@ -582,7 +582,7 @@ CONVERGENCE_LAWS: Final[tuple[Law, ...]] = (
     digest_is_of_skeletons,
     pages_partition_the_thread,
     counts_are_a_recount,
-    erasure_absorbs,
+    erasure_covers,
 )
 
 LAWS: Final[tuple[Law, ...]] = (

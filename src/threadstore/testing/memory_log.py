@@ -18,7 +18,8 @@ from threadstore.errors import StoreClosed, StoreUnavailable
 from threadstore.log.batch import Erasures, check_expected, check_limit, check_place, check_same, distinct
 from threadstore.log.protocol import ANY, Appended, Damage, EventLog, Expected, Position, Record, Revision
 from threadstore.model.codec import encode
-from threadstore.model.events import Erasure, Event, is_redacted, redact
+from threadstore.model.erasure import Erasure, is_redacted, redact
+from threadstore.model.events import Event
 
 __all__ = ["MemoryLog"]
 
@@ -69,7 +70,7 @@ class MemoryLog(EventLog):
             if new:
                 check_expected(thread, expected, revision)
             remembered = Erasures([*self._erasures.get(thread, ()), *erasures])
-            stored = [(event, encode(redact(event) if remembered.absorb(event) else event)) for event in new]
+            stored = [(event, encode(redact(event) if remembered.covers(event) else event)) for event in new]
             self._erase(thread, erasures)
             for event, data in stored:
                 self._add(thread, event.id, data)
@@ -132,7 +133,7 @@ class MemoryLog(EventLog):
         for position in self._threads.get(thread, ()) if fresh else ():
             record = self._records[position - 1]
             event = record.event
-            if absorbing.absorb(event) and not is_redacted(event):
+            if absorbing.covers(event) and not is_redacted(event):
                 self._records[position - 1] = replace(record, data=encode(redact(event)))
                 changed += 1
         return changed

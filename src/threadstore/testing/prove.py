@@ -23,13 +23,16 @@ from typing import Final
 
 import msgspec
 
-
-from threadstore.model.events import Actor, Event
+from threadstore.log.protocol import EventLog
+from threadstore.log.sqlite import SqliteLog
+from threadstore.model.events import Event
 from threadstore.model.policy import Policy
-
+from threadstore.model.values import Actor
+from threadstore.testing.contract import check_event_log
 from threadstore.testing.examples import EXAMPLES
 from threadstore.testing.histories import random_history
 from threadstore.testing.laws import CONVERGENCE_LAWS, LAWS, Case, ThreadReading
+from threadstore.testing.memory_log import MemoryLog
 from threadstore.testing.spec import Spec
 from threadstore.testing.universe import STORIES, cuts, orders, subsets
 from threadstore.views.thread import Thread, fold

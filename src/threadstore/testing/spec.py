@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, TypeVar
+from unicodedata import category
 
 from threadstore.errors import CommentNotFound
 from threadstore.model.codec import encode
+from threadstore.model.erasure import Erasure, is_redacted, redact
 from threadstore.model.events import (
-    Actor,
     CommentApproved,
     CommentDeleted,
     CommentEdited,
@@ -38,7 +39,6 @@ from threadstore.model.events import (
     CommentUnpinned,
     CorrectionDecided,
     CorrectionSuggested,
-    Erasure,
     Event,
     PersonErased,
     ReactionGiven,
@@ -49,12 +49,11 @@ from threadstore.model.events import (
     ThreadDescribed,
     ThreadLocked,
     ThreadUnlocked,
-    is_redacted,
-    redact,
 )
 from threadstore.model.ids import NIL, time_of
 from threadstore.model.policy import Policy, Rules
 from threadstore.model.ranking import Key, Order, Votes, key
+from threadstore.model.values import Actor
 from threadstore.views.types import (
     CONCEALMENTS,
     CommentView,
@@ -185,13 +184,14 @@ class Spec:
         self._about: dict[str, list[Event]] = {}
         for event in self.events:
             self._about.setdefault(event.target, []).append(event)
+        self._corrections = {event.id for event in self._suggestions() if self._find(event.id) is None}
 
     def as_of(self, moment: int) -> Spec:
         """Return the thread with the tree, reactions, pins and locks of *moment* (design: Identity and time)."""
         return Spec(self.events, policy=self.policy, moment=moment)
 
     def _is_absorbed(self, event: Event) -> bool:
-        return any(erasure.absorbs(event) for erasure in self.erasures)
+        return any(erasure.covers(event) for erasure in self.erasures)
 
     def _all(self, kind: type[E]) -> list[E]:
         """Return the facts of *kind* in order; those that `as_of` moves only up to the moment."""
@@ -218,7 +218,7 @@ class Spec:
         post = self._find(id)
         if post is None or post.parent is None:
             return None
-        return post.parent if post.parent < post.id else NIL
+        return NIL if post.parent >= post.id or post.parent in self._corrections else post.parent
 
     def _ancestors(self, id: str) -> list[str]:
         """Return what stands above the comment, nearest first. Parents are smaller than their replies, so this ends."""
@@ -438,10 +438,10 @@ class Spec:
         """
         text = self._text(id)
         posts = {event.id: event for event in self.events if isinstance(event, CommentPosted)}
-        nearer = [posts[ancestor] for ancestor in reversed(self._ancestors(id)) if ancestor in posts]
+        nearer = [posts[ancestor] for ancestor in reversed(self._ancestors(id)[:_LOOKED_AT]) if ancestor in posts]
         names: dict[str, str] = {}
         for post in [*posts.values(), *nearer]:
-            if post.id < text.id and post.actor is not None and post.actor.name:
+            if post.id < text.id and post.actor is not None and post.actor.name.strip():
                 names[post.actor.name] = post.actor.id
         return find_mentions(text.body, names)
 
@@ -514,7 +514,7 @@ class Spec:
             text_id=text.id,
             body=None if concealed else text.body,
             concealed=concealed,
-            standing=standing,
+            flags=standing,
             stale=self._stale(id),
             spoiler="spoiler" in standing,
             reactions={} if is_tombstone else self._reactions(id),
@@ -543,7 +543,7 @@ class Spec:
             text_id=id,
             body=None,
             concealed="missing",
-            standing=("missing",),
+            flags=("missing",),
             stale=False,
             spoiler=False,
             reactions={},
@@ -658,7 +658,7 @@ class Spec:
             decided_at=time_of(decision.id) if decision else None,
             decision_note=decision.note if decision and not concealed else "",
             concealed=concealed,
-            standing=standing,
+            flags=standing,
             span=None,
             orphaned=False,
             marks=self._marks_of_correction(event.id) if eyes.moderates else {},
@@ -738,6 +738,9 @@ class Spec:
 #: Who looks at the queue: "the queue shows spoilers" (design: Concealment).
 _MODERATOR: Final = _Eyes(None, True, "all")
 
+#: How many signs of a text, and how many ancestors, are looked at for mentions (design: Mentions).
+_LOOKED_AT: Final = 1_000
+
 _STATES: Final[Mapping[str, Literal["open", "accepted", "declined"]]] = {"accepted": "accepted", "declined": "declined"}
 
 
@@ -768,16 +771,24 @@ def find_mentions(body: str, names: Mapping[str, str]) -> tuple[Mention, ...]:
     """
     Return where *body* addresses one of *names* (name -> actor's id), the longest name first (design: Mentions).
 
+    Only the first thousand signs are looked at that could begin a mention.
+
     >>> find_mentions("@Ann Lee, @Ann Leeds", {"Ann Lee": "u-1"})
     (Mention(start=0, end=8, actor='u-1'),)
     """
     found: list[Mention] = []
-    for start in range(len(body)):
-        if body[start] != "@" or (found and start < found[-1].end) or body[:start][-1:].isalnum():
+    could_begin = [at for at, sign in enumerate(body) if sign == "@" and not body[max(at - 1, 0) : at].isalnum()]
+    for start in could_begin[:_LOOKED_AT]:
+        if found and start < found[-1].end:
             continue
         for name in sorted(names, key=len, reverse=True):
             end = start + 1 + len(name)
-            if body[start + 1 : end] == name and not body[end : end + 1].isalnum():
+            if body[start + 1 : end] == name and not _goes_on(body[end : end + 1]):
                 found.append(Mention(start, end, names[name]))
                 break
     return tuple(found)
+
+
+def _goes_on(following: str) -> bool:
+    """Return whether a word goes on with a character: a letter, a digit or a combining mark."""
+    return following.isalnum() or (following != "" and category(following)[0] == "M")

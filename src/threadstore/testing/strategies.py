@@ -20,8 +20,9 @@ from attrs import frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
 
-from threadstore.model.events import SUPPORT, Actor, Event
+from threadstore.model.events import Event
 from threadstore.model.policy import Policy
+from threadstore.model.values import SUPPORT, Actor
 from threadstore.testing.given import THREAD
 from threadstore.testing.histories import ACTORS, BOUNDS, COMMENTS, FAMILIES, history, kinds_of, random_history
 

@@ -54,12 +54,6 @@ from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from threadstore.model.events import (
-    MAX_AT,
-    MAX_BODY,
-    MAX_KIND,
-    MAX_META_VALUE,
-    SUPPORT,
-    Actor,
     CommentDeleted,
     CommentEdited,
     CommentPosted,
@@ -70,6 +64,7 @@ from threadstore.model.events import (
 )
 from threadstore.model.ids import MAX_MILLIS, id_for, time_of
 from threadstore.model.policy import Policy
+from threadstore.model.values import MAX_AT, MAX_BODY, MAX_KIND, MAX_META_VALUE, SUPPORT, Actor
 
 __all__ = [
     "DOWN",

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Final, TypeVar
 
-from threadstore.model.events import Actor, Event
+from threadstore.model.events import Event
+from threadstore.model.values import Actor
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -127,6 +128,7 @@ UNIVERSE: Final[tuple[Event, ...]] = (
 #: Chains of at most five facts, by what they are about: few enough for every order (120) and every cut.
 STORIES: Final[Mapping[str, tuple[Event, ...]]] = {
     "reply before its parent": (_ROOT, _REPLY, _VOID, _SELF),
+    "reply to a correction": (_SUGGESTED, posted(63, to=60), posted(64, to=63)),
     "edits and a forged one": (_ROOT, _EDIT, _TIDIED, _FORGED, _APPROVED_EDIT),
     "moderator's edit, seen": (posted(10), _TIDIED, edited(32, 10, seen=29), _EDIT, _FORGED),
     "delete, then sent again": (_ROOT, _DELETED, _EDIT, _ROOT, _REPLY),

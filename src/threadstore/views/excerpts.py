@@ -68,11 +68,11 @@ def _cut(text: str, limit: int) -> str:
     line = " ".join(text.split())
     if len(line) <= limit:
         return line
-    end = room = limit - len(ELLIPSIS)
+    end = space = limit - len(ELLIPSIS)
     if not line[end].isspace():
         end = line.rfind(" ", 0, end)
-        if end * 2 < room:  # half of the room would stay empty, as behind an address or in a script without spaces
-            end = _boundary(line, room)
+        if end * 2 < space:  # half of the space would stay empty, as behind an address or in a script without spaces
+            end = _boundary(line, space)
     return line[:end].rstrip() + ELLIPSIS
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from threadstore.model.erasure import redact
 from threadstore.model.events import (
-    Actor,
     CommentEdited,
     CommentPosted,
     CorrectionDecided,
@@ -20,10 +20,10 @@ from threadstore.model.events import (
     Event,
     ThreadDescribed,
     ThreadLocked,
-    redact,
 )
 from threadstore.model.outline import FLAGS, Node
 from threadstore.model.status import is_author, is_forgotten
+from threadstore.model.values import Actor
 from threadstore.plans import Plan
 from threadstore.views.lens import Lens
 from threadstore.views.request import PageRequest

@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from threadstore.model.events import Actor, Event, actor_key
+from threadstore.model.events import Event
 from threadstore.model.ids import time_of
 from threadstore.model.outline import FLAGS, MISSING, Node, flags_in
 from threadstore.model.policy import Rules
 from threadstore.model.state import Cells
 from threadstore.model.status import Concealment, Locks, cancellable
+from threadstore.model.values import Actor, actor_key
 from threadstore.views.request import PageRequest
 from threadstore.views.source import Said
 from threadstore.views.types import NO_COUNTS, NO_MARKS, NO_META, CommentView, FrozenDict
@@ -55,9 +56,10 @@ class Lens:
 
     def __init__(self, rules: Rules, request: PageRequest, *, as_moderator: bool = False) -> None:
         self.rules = rules
-        self.reader = None if request.reader is None else request.reader.id
-        self._key = actor_key(request.reader)
-        self.moderates = as_moderator or rules.moderates(request.reader)
+        reader = request.reader
+        self.reader = reader.id if isinstance(reader, Actor) else reader
+        self._key = actor_key(reader)
+        self.moderates = as_moderator or (isinstance(reader, Actor) and rules.moderates(reader))
         self._reveal = request.reveal
 
     def concealment(self, node: Node) -> Concealment | None:
@@ -102,32 +104,31 @@ class Lens:
             locks: When the thread was locked, if it ever was.
             cells: The facts about it, for a moderator's marks.
         """
-        parent, actor, at, meta, text, body, editor, mentions = said
-        id, flags, votes = node.id, node.flags, node.votes
+        id, flags, votes, view = node.id, node.flags, node.votes, said.view
+        is_simple = not flags & _ANYTHING and not reacted and locks is None and cells is None  # as nearly all are
+        if is_simple and view is not None and view.depth == depth and view.left == left and view.replies == replies:
+            return view
+        concealed = None if is_simple else self.concealment(node)
+        tombstone = concealed is not None and concealed != "spoiler"
+        erased = bool(flags & _ERASED)
+        actor, text = said.actor, said.text
         is_edited = text != id
-        if not flags & _ANYTHING:  # as nearly all are
-            concealed = None
-            erased = tombstone = False
-        else:
-            concealed = self.concealment(node)
-            tombstone = concealed is not None and concealed != "spoiler"
-            erased = bool(flags & _ERASED)
-        return CommentView(
+        view = CommentView(
             id,
-            parent,
+            said.parent,
             shown_actor(actor, erased),
-            time_of(id) if at is None else at,
+            time_of(id) if said.at is None else said.at,
             time_of(text) if is_edited else None,
-            shown_actor(editor, erased) if is_edited else None,
+            shown_actor(said.editor, erased) if is_edited else None,
             text,
-            None if concealed else body,
+            None if concealed else said.body,
             concealed,
             flags_in(flags),
             bool(flags & _STALE),
             bool(flags & _SPOILER),
             NO_COUNTS if tombstone or not votes else FrozenDict({kind: votes[kind] for kind in sorted(votes)}),
             () if tombstone or not reacted else tuple(sorted(reacted)),
-            () if concealed else mentions,
+            () if concealed else said.mentions,
             bool(flags & _PINNED) and not tombstone,
             locks is not None and (actor is None or actor.role == "reader") and locks.cover(id),
             depth,
@@ -135,9 +136,12 @@ class Lens:
             node.replies,
             left,
             (replies[-1].id if replies else id) if left else None,
-            NO_META if tombstone or not meta else FrozenDict(meta),
+            NO_META if tombstone or not said.meta else FrozenDict(said.meta),
             NO_MARKS if cells is None else self._marks(node, cells),
         )
+        if is_simple:
+            said.view = view
+        return view
 
     def _marks(self, node: Node, cells: Cells) -> FrozenDict[str, tuple[str, ...]]:
         [posted] = cells["posted"].values()
@@ -170,7 +174,7 @@ def placeholder(node: Node, depth: int, replies: tuple[CommentView, ...], left: 
         text_id=node.id,
         body=None,
         concealed="missing",
-        standing=("missing",),
+        flags=("missing",),
         stale=False,
         spoiler=False,
         reactions=NO_COUNTS,

@@ -111,10 +111,13 @@ class MemorySource(Source):
         return Said(posted.parent, posted.actor, posted.at, posted.meta, text.id, text.body, text.actor, mentions)
 
     def _mentions(self, node: Node, text: str, body: str) -> tuple[Mention, ...]:
-        def above() -> list[int]:
-            return [place.author for place in islice(self._index.above(node), MAX_ABOVE) if not place.flags & MISSING]
+        today = self._index.today  # of a past as well, since the text is today's
 
-        return self._index.names.find(body, comment=text, above=above)
+        def above() -> list[int]:
+            places = islice(today.above(today.get(node.id)), MAX_ABOVE)
+            return [place.author for place in places if not place.flags & MISSING]
+
+        return today.names.find(body, comment=text, above=above)
 
     def facts(self, places: Collection[Any]) -> Plan[Mapping[Any, Event]]:
         """Return facts: in memory a fact is its own place. Complexity: O(places)."""

@@ -19,11 +19,11 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from threadstore.errors import CommentNotFound, InvalidCursor
-from threadstore.model.events import actor_key
 from threadstore.model.ids import NIL, is_id, time_of
 from threadstore.model.index import SortKey, sort_key
 from threadstore.model.outline import FLAGS, MISSING, TOP, Node, flags_in
 from threadstore.model.ranking import Votes, key
+from threadstore.model.values import actor_key
 from threadstore.plans import Plan
 from threadstore.views.cursors import read_cursor, write_cursor
 from threadstore.views.lens import Lens, placeholder

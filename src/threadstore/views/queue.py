@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from threadstore.model.corrections import Article
-from threadstore.model.events import Actor, CommentReported, CorrectionDecided, CorrectionSuggested
+from threadstore.model.events import CommentReported, CorrectionDecided, CorrectionSuggested
 from threadstore.model.ids import time_of
 from threadstore.model.outline import FLAGS, Node, flags_in
 from threadstore.model.state import Cells
 from threadstore.model.status import current_decision, is_forgotten, marks_up
+from threadstore.model.values import Actor
 from threadstore.plans import Plan
 from threadstore.views.cursors import read_cursor, write_cursor
 from threadstore.views.lens import Lens, marks_of, shown_actor
@@ -78,7 +79,7 @@ def _correction(
         decided_at=None if decided is None else time_of(decided.id),
         decision_note="" if decided is None or forgotten or concealed else decided.note,
         concealed=concealed,
-        standing=flags,
+        flags=flags,
         span=span,
         orphaned=looked and span is None,
         marks=marks_of(cells, ("removed", "reported"), suggested, lens.rules) if lens.moderates else NO_MARKS,

@@ -12,8 +12,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-from threadstore.model.events import Actor, check_int
 from threadstore.model.ranking import ORDERS, Order
+from threadstore.model.values import Actor, check_int
 
 __all__ = ["MAX_REVEAL", "By", "PageRequest", "Reveal", "check_bounds", "reader_of", "revealed"]
 
@@ -50,6 +50,11 @@ def reader_of(reader: By) -> Actor | None:
         return Actor(reader)
     if reader is not None and not isinstance(reader, Actor):
         raise TypeError(f"reader must be an Actor, an id or None, not {type(reader).__name__}")
+    return reader
+
+
+def _checked(reader: By) -> By:
+    reader_of(reader)
     return reader
 
 
@@ -94,7 +99,7 @@ class PageRequest:
     order: Order = field(default="oldest")
     limit: int = 20
     after: str | None = None
-    reader: Actor | None = field(default=None, converter=reader_of)
+    reader: By = field(default=None, converter=_checked)
     reveal: frozenset[str] | None = field(default=frozenset(), converter=revealed)
     replies: int = 3
     depth: int = 8

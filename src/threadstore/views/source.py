@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from threadstore.model.events import Actor, Event
+from threadstore.model.events import Event
 from threadstore.model.index import SortKey
 from threadstore.model.mentions import Mention
 from threadstore.model.outline import Node
@@ -21,8 +21,9 @@ from threadstore.model.policy import Rules
 from threadstore.model.ranking import Order
 from threadstore.model.state import Cells
 from threadstore.model.status import Locks
+from threadstore.model.values import Actor
 from threadstore.plans import Plan
-from threadstore.views.types import Counts
+from threadstore.views.types import CommentView, Counts
 
 __all__ = ["Head", "Said", "Source", "Walk"]
 
@@ -50,7 +51,7 @@ class Walk(NamedTuple):
     flat: bool = False
 
 
-class Said(NamedTuple):
+class Said(Struct):
     """
     The words of a comment, and whose they are.
 
@@ -63,6 +64,7 @@ class Said(NamedTuple):
         body: That text.
         editor: Who wrote it, if it is an edit's.
         mentions: Who is addressed in it.
+        view: What was made of it last for somebody to whom it is like to all others; see `Lens.comment`.
     """
 
     parent: str | None
@@ -73,6 +75,7 @@ class Said(NamedTuple):
     body: str
     editor: Actor | None
     mentions: tuple[Mention, ...]
+    view: CommentView | None = None
 
 
 class Source(Protocol):

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from msgspec import Struct
 
-from threadstore.model.events import Actor, TextQuote
 from threadstore.model.mentions import Mention
 from threadstore.model.status import CONCEALMENTS, Concealment
+from threadstore.model.values import Actor, TextQuote
 
 __all__ = [
     "CONCEALMENTS",
@@ -94,7 +94,7 @@ class CommentView(Struct, frozen=True):
         text_id: The event whose text this is: what `seen=` takes.
         body: The text; None while concealed.
         concealed: Why the body is withheld from this reader, or None.
-        standing: All flags that hold, whoever looks, in the order of `CONCEALMENTS`.
+        flags: All flags that hold, whoever looks, in the order of `CONCEALMENTS`.
         stale: It was approved or restored with another text, and waits again.
         spoiler: Its body was marked as giving something away.
         reactions: How many actors reacted, by kind; kinds without any are absent.
@@ -121,7 +121,7 @@ class CommentView(Struct, frozen=True):
     text_id: str
     body: str | None
     concealed: Concealment | None
-    standing: tuple[Concealment, ...]
+    flags: tuple[Concealment, ...]
     stale: bool
     spoiler: bool
     reactions: dict[str, int]
@@ -267,7 +267,7 @@ class CorrectionView(Struct, frozen=True):
     decided_at: int | None
     decision_note: str
     concealed: Concealment | None
-    standing: tuple[Concealment, ...]
+    flags: tuple[Concealment, ...]
     span: tuple[int, int] | None
     orphaned: bool
     marks: dict[str, tuple[str, ...]]

@@ -6,27 +6,30 @@ from typing import Any
 
 import pytest
 
-from threadstore.model.events import Actor, Erasure, Event
+from threadstore.model.erasure import Erasure
+from threadstore.model.events import Event, ReactionGiven
 from threadstore.model.policy import Policy
 from threadstore.model.status import (
     Locks,
-    Standing,
+    Status,
     cancellable,
-    correction_standing,
+    correction_in,
+    correction_status,
     current_decision,
     description,
-    effective_reaction,
+    effective_kinds,
     erasure_of,
-    is_absorbed,
     is_author,
+    is_forgotten,
     is_pinned,
+    is_simple,
     judge,
     marks_up,
     opened,
-    person_erasures,
+    person_cutoffs,
     rivals,
-    tally,
 )
+from threadstore.model.values import Actor
 from threadstore.testing.given import (
     ANN,
     AUTHOR,
@@ -68,19 +71,19 @@ ANN_AS_MODERATOR = Actor("ann", "Ann Lee", "moderator")
 SECOND = Actor("sal", "Sal", "moderator")
 
 
-def standing(*facts: Event, policy: Policy = DEFAULT) -> Standing:
+def status(*facts: Event, policy: Policy = DEFAULT) -> Status:
     """Return what holds for comment 1 after *facts*, in whatever order they came."""
     found = []
     for order in (facts, facts[::-1]):
         thread = fold(order)
         cells = thread.cells(id_of(1))
         posted_as: Any = cells["posted"][id_of(1),]
-        found.append(judge(cells, posted_as, person_erasures(thread.cells(""), policy.rules), policy.rules))
+        found.append(judge(cells, posted_as, person_cutoffs(thread.cells(""), policy.rules), policy.rules))
     assert found[0] == found[1]
     return found[0]
 
 
-def told(found: Standing) -> tuple[str, ...]:
+def told(found: Status) -> tuple[str, ...]:
     """Return the flags in short, a stale hold as such."""
     return tuple("stale" if flag == "held" and found.stale else flag for flag in found.flags)
 
@@ -120,12 +123,12 @@ def test_which_erasures_have_effect(event: Event, erasure: Erasure | None):
 def test_a_person_is_erased_up_to_the_last_erasure():
     """Of several effective erasures the largest id counts; words with smaller ids are forgotten, others not."""
     thread = fold([person_erased(3, ANN), person_erased(5, ANN, by=ANN), person_erased(9, ANN, by=BOB), person_erased(4, BOB)])
-    horizons = person_erasures(thread.cells(""), DEFAULT.rules)
-    assert horizons == {"ann": id_of(5), "bob": id_of(4)}
-    assert is_absorbed(posted(4), horizons)
-    assert not is_absorbed(posted(6), horizons)
-    assert not is_absorbed(posted(1, by=None), horizons)
-    assert not is_absorbed(posted(1, by=CYD), horizons)
+    cutoffs = person_cutoffs(thread.cells(""), DEFAULT.rules)
+    assert cutoffs == {"ann": id_of(5), "bob": id_of(4)}
+    assert is_forgotten(posted(4), cutoffs)
+    assert not is_forgotten(posted(6), cutoffs)
+    assert not is_forgotten(posted(1, by=None), cutoffs)
+    assert not is_forgotten(posted(1, by=CYD), cutoffs)
 
 
 # --- the text -----------------------------------------------------------------------------------------------------------------
@@ -152,19 +155,19 @@ def test_a_person_is_erased_up_to_the_last_erasure():
 )
 def test_which_text_stands(edits: list[Event], text: int):
     """The author's last text stands, unless a moderator's edit had not been seen by it."""
-    assert number_of(standing(posted(1), *edits).text.id) == text
+    assert number_of(status(posted(1), *edits).text.id) == text
 
 
 def test_an_anonymous_comment_has_no_author():
     """Nobody but a moderator edits it."""
-    assert standing(posted(1, by=None), edited(2, 1, by=None), edited(3, 1)).text.id == id_of(1)
-    assert standing(posted(1, by=None), edited(2, 1, by=MODERATOR)).text.id == id_of(2)
+    assert status(posted(1, by=None), edited(2, 1, by=None), edited(3, 1)).text.id == id_of(1)
+    assert status(posted(1, by=None), edited(2, 1, by=MODERATOR)).text.id == id_of(2)
 
 
 def test_two_edits_under_one_id():
     """Two roles of one author, or two moderators, with one id: every replica takes the same one."""
-    assert standing(posted(1), edited(2, 1, "a"), edited(2, 1, "b", by=ANN_AS_AUTHOR)).text.body == "a"
-    assert standing(posted(1), edited(2, 1, "a", by=MODERATOR), edited(2, 1, "b", by=SECOND)).text.body == "b"
+    assert status(posted(1), edited(2, 1, "a"), edited(2, 1, "b", by=ANN_AS_AUTHOR)).text.body == "a"
+    assert status(posted(1), edited(2, 1, "a", by=MODERATOR), edited(2, 1, "b", by=SECOND)).text.body == "b"
 
 
 # --- what conceals ------------------------------------------------------------------------------------------------------------
@@ -209,23 +212,36 @@ def test_two_edits_under_one_id():
 )  # fmt: skip
 def test_what_conceals(facts: list[Event], flags: tuple[str, ...]):
     """The flags that hold, whoever looks, are told in the order in which they conceal."""
-    assert told(standing(*facts)) == flags
+    assert told(status(*facts)) == flags
+
+
+def test_a_simple_comment():
+    """A comment of which nothing is known but that it was posted needs no judgement, unless its author was erased."""
+    cells = fold([posted(1), reacted(2, 1)]).cells(id_of(1))
+    assert is_simple(cells, posted(1), {})
+    assert is_simple(cells, posted(1), {"ann": id_of(1), "bob": id_of(9)})
+    assert not is_simple(cells, posted(1), {"ann": id_of(2)})
+    assert not is_simple(fold([posted(1), edited(2, 1)]).cells(id_of(1)), posted(1), {})
 
 
 @pytest.mark.parametrize(
-    ("flags", "place"),
+    ("facts", "since"),
     [
-        ((), "total"),
-        (("spoiler",), "total"),
-        (("held", "spoiler"), "pending"),
-        (("removed", "held"), "hidden"),
-        (("deleted",), "hidden"),
-        (("erased", "spoiler"), "hidden"),
+        ([], None),
+        ([marked(2, 1), pinned(3, 1), edited(4, 1)], None),
+        ([held(3, 1), reported(2, 1)], 2),
+        ([held(2, 1), reported(3, 1)], 2),
+        ([held(2, 1), approved(3, 1, cancels=[2])], None),
+        ([held(2, 1), approved(3, 1, cancels=[2]), edited(4, 1), reported(5, 1)], 4),
+        ([reported(2, 1), resolved(3, 1, cancels=[2])], None),
+        ([held(2, 1), reported(3, 1), removed(4, 1)], None),
+        ([held(2, 1), deleted(3, 1)], None),
+        ([reported(2, 1), erased(3, 1)], None),
     ],
 )
-def test_where_a_comment_is_counted(flags: Any, place: str):
-    """The first flag says where a comment counts: a spoiler's notice is shown, what is held is pending, the rest is hidden."""
-    assert Standing(posted(1), flags).place == place
+def test_since_when_it_waits(facts: list[Event], since: int | None):
+    """A comment waits for a moderator since the oldest hold, report or unseen text; what is gone waits for nobody."""
+    assert status(posted(1), *facts).since == ("" if since is None else id_of(since))
 
 
 @pytest.mark.parametrize(
@@ -267,20 +283,20 @@ def test_where_a_comment_is_counted(flags: Any, place: str):
 )
 def test_what_was_let_through(facts: list[Event], flags: tuple[str, ...]):
     """Only the text that was seen is let through, for each mark that was lifted; a moderator's text needs no approval."""
-    assert told(standing(posted(1), *facts)) == flags
+    assert told(status(posted(1), *facts)) == flags
 
 
 def test_a_post_by_a_moderator_passes_the_same_gate():
     """Only moderators' edits need no approval: what a moderator posted waits if it was held with another text in view."""
-    assert told(standing(posted(1, by=MODERATOR), held(2, 1), edited(3, 1, by=MODERATOR))) == ("held",)
-    assert told(standing(posted(1, by=MODERATOR), held(2, 1), approved(4, 1, cancels=[2], seen=3))) == ("stale",)
+    assert told(status(posted(1, by=MODERATOR), held(2, 1), edited(3, 1, by=MODERATOR))) == ("held",)
+    assert told(status(posted(1, by=MODERATOR), held(2, 1), approved(4, 1, cancels=[2], seen=3))) == ("stale",)
 
 
 def test_marks_that_a_comment_carries_are_its_own():
     """The flags of a post that does not stand under its id do not count."""
     twin = posted(1, "a longer text", by=BOB)
-    assert standing(posted(1, spoiler=True, held=True), twin).flags == ()
-    assert standing(posted(1, by=None, spoiler=True, held=True)).flags == ("held", "spoiler")
+    assert status(posted(1, spoiler=True, held=True), twin).flags == ()
+    assert status(posted(1, by=None, spoiler=True, held=True)).flags == ("held", "spoiler")
 
 
 @pytest.mark.parametrize(
@@ -300,13 +316,13 @@ def test_spoilers(facts: list[Event], up: list[int]):
     thread = fold([posted(1), *facts])
     marks = marks_up(thread.cells(id_of(1)), "spoiler", posted(1), DEFAULT.rules)
     assert sorted(number_of(mark.id) for mark in marks) == up
-    assert told(standing(posted(1), *facts)) == (("spoiler",) if up else ())
+    assert told(status(posted(1), *facts)) == (("spoiler",) if up else ())
 
 
 def test_an_author_clears_the_flag_of_their_post():
     """The mark that a post carries is its author's."""
-    assert told(standing(posted(1, spoiler=True), cleared(2, 1, cancels=[1]))) == ()
-    assert told(standing(posted(1, by=None, spoiler=True), cleared(2, 1, cancels=[1], by=None))) == ("spoiler",)
+    assert told(status(posted(1, spoiler=True), cleared(2, 1, cancels=[1]))) == ()
+    assert told(status(posted(1, by=None, spoiler=True), cleared(2, 1, cancels=[1], by=None))) == ("spoiler",)
 
 
 def test_open_reports():
@@ -318,7 +334,7 @@ def test_open_reports():
         resolved(5, 1, cancels=[2]),
         resolved(6, 1, cancels=[3], by=BOB),
     ]
-    assert [number_of(report.id) for report in standing(posted(1), *facts).reported] == [3, 4]
+    assert [number_of(report.id) for report in status(posted(1), *facts).reported] == [3, 4]
 
 
 def test_pins():
@@ -337,8 +353,8 @@ def test_pins():
 def test_roles_are_the_policys():
     """Whose marks have effect is for the application to say."""
     facts = [posted(1), removed(2, 1, by=EDITOR), held(3, 1, by=MODERATOR)]
-    assert standing(*facts, policy=Policy(moderators={"editor"})).flags == ("removed",)
-    assert standing(*facts, policy=Policy(moderators=())).flags == ()
+    assert status(*facts, policy=Policy(moderators={"editor"})).flags == ("removed",)
+    assert status(*facts, policy=Policy(moderators=())).flags == ()
 
 
 # --- reactions ----------------------------------------------------------------------------------------------------------------
@@ -352,45 +368,47 @@ def test_rivals(kind: str, kinds: set[str]):
     assert rivals(kind, GROUPS.rules) == kinds
 
 
+def counting(facts: list[Event], actor: str, policy: Policy) -> set[str]:
+    """Return the kinds of which an actor's reaction to comment 1 counts."""
+    thread = fold(facts)
+    found = {kind: thread.reaction(id_of(1), actor, kind) for kind in ("support", "up", "down", "wow", "sideways")}
+    given = {kind: (last.id, isinstance(last, ReactionGiven)) for kind, last in found.items() if last is not None}
+    return set(effective_kinds(given, policy.rules))
+
+
 @pytest.mark.parametrize(
-    ("facts", "counts"),
+    ("facts", "kinds"),
     [
-        ([reacted(2, 1), reacted(3, 1), reacted(4, 1, by=CYD)], {"support": 2}),
-        ([reacted(2, 1), unreacted(3, 1)], {}),
-        ([unreacted(3, 1), reacted(2, 1)], {}),
-        ([unreacted(2, 1), reacted(3, 1)], {"support": 1}),
-        ([reacted(2, 1, by=None)], {}),
-        ([reacted(2, 1, "up")], {}),
+        ([reacted(2, 1), reacted(3, 1), reacted(4, 1, by=CYD)], {"support"}),
+        ([reacted(2, 1), unreacted(3, 1)], set()),
+        ([unreacted(3, 1), reacted(2, 1)], set()),
+        ([unreacted(2, 1), reacted(3, 1)], {"support"}),
+        ([reacted(2, 1, by=None)], set()),
+        ([reacted(2, 1, "up")], set()),
+        ([posted(1)], set()),
     ],
 )
-def test_reactions(facts: list[Event], counts: dict[str, int]):
+def test_reactions(facts: list[Event], kinds: set[str]):
     """An actor's last word on a kind counts; anonymous reactions do not, nor kinds that are not offered."""
     for order in (facts, facts[::-1]):
-        assert tally(fold(order).cells(id_of(1)), DEFAULT.rules) == counts
+        assert counting(order, "bob", DEFAULT) == kinds
 
 
 @pytest.mark.parametrize(
-    ("facts", "counts"),
+    ("facts", "kinds"),
     [
-        ([reacted(2, 1, "up"), reacted(3, 1, "down")], {"down": 1}),
-        ([reacted(2, 1, "up"), reacted(3, 1, "down"), unreacted(4, 1, "down")], {}),
-        ([reacted(2, 1, "up"), reacted(3, 1, "wow")], {"up": 1, "wow": 1}),
-        ([reacted(2, 1, "up"), reacted(3, 1, "sideways")], {"up": 1}),
-        ([reacted(2, 1, "up"), reacted(3, 1, "down", by=CYD)], {"up": 1, "down": 1}),
-        ([reacted(2, 1, "down"), reacted(2, 1, "up")], {"up": 1}),
+        ([reacted(2, 1, "up"), reacted(3, 1, "down")], {"down"}),
+        ([reacted(2, 1, "up"), reacted(3, 1, "down"), unreacted(4, 1, "down")], set()),
+        ([reacted(2, 1, "up"), reacted(3, 1, "wow")], {"up", "wow"}),
+        ([reacted(2, 1, "up"), reacted(3, 1, "sideways")], {"up"}),
+        ([reacted(2, 1, "up"), reacted(3, 1, "down", by=CYD)], {"up"}),
+        ([reacted(2, 1, "down"), reacted(2, 1, "up")], {"up"}),
     ],
 )
-def test_exclusive_groups(facts: list[Event], counts: dict[str, int]):
+def test_exclusive_groups(facts: list[Event], kinds: set[str]):
     """Of a group only the actor's last word counts, given or withdrawn, and of two under one id only one."""
     for order in (facts, facts[::-1]):
-        cells = fold(order).cells(id_of(1))
-        assert tally(cells, GROUPS.rules) == counts
-        assert {kind for kind in GROUPS.kinds if effective_reaction(cells["reaction"], "bob", kind, GROUPS.rules)} <= set(counts)
-
-
-def test_no_reactions():
-    """Without any, the tally is empty."""
-    assert tally(fold([posted(1)]).cells(id_of(1)), DEFAULT.rules) == {}
+        assert counting(order, "bob", GROUPS) == kinds
 
 
 # --- the thread ---------------------------------------------------------------------------------------------------------------
@@ -443,12 +461,20 @@ def test_descriptions():
     ],
 )
 def test_corrections(facts: list[Event], flags: tuple[str, ...]):
-    """A correction is deleted by who suggested it, removed and erased by moderators; it can not be held, hidden or edited."""
+    """A correction is deleted by who suggested it, removed and erased by moderators; it cannot be held, hidden or edited."""
     thread = fold([suggested(1), reported(9, 1), *facts])
-    horizons = person_erasures(thread.cells(""), DEFAULT.rules)
-    found = correction_standing(thread.cells(id_of(1)), suggested(1), horizons, DEFAULT.rules)
+    cutoffs = person_cutoffs(thread.cells(""), DEFAULT.rules)
+    found = correction_status(thread.cells(id_of(1)), suggested(1), cutoffs, DEFAULT.rules)
     assert (found.text, found.flags, found.stale) == (suggested(1), flags, False)
     assert [number_of(report.id) for report in found.reported] == [9]
+    assert found.since == ("" if flags else id_of(9))
+
+
+def test_which_corrections_there_are():
+    """An anonymous suggestion is none, nor is what bears a comment's id, nor what nobody suggested."""
+    assert correction_in(fold([suggested(1)]).cells(id_of(1)), id_of(1)) == suggested(1)
+    for facts in ([suggested(1, by=None)], [suggested(1), posted(1)], [decided(2, 1)], [posted(1)]):
+        assert correction_in(fold(facts).cells(id_of(1)), id_of(1)) is None
 
 
 def test_decisions():
