@@ -46,15 +46,18 @@ GUARDED = sorted(path.stem for path in HERE.glob("test_*.py") if "\nMUTANTS = " 
 @pytest.mark.parametrize("module", GUARDED)
 def test_every_missing_guard_is_there_to_be_taken_out(module: str):
     """The lines that a module takes out stand in the library, once each; which ones are found missing, the long form shows."""
-    mutants = loaded(module).MUTANTS
+    mutants, change = loaded(module).MUTANTS, loaded("conftest").changed
     for mutant in mutants:
         if isinstance(mutant, str):
-            _, path, old, _ = mutants[mutant]
-            said = [old]
+            _, *changes = mutants[mutant]
         else:
-            path, said = mutant.path, list(getattr(mutant, "changes", None) or [mutant.old])
-        source = (HERE.parents[1] / "src" / "threadstore" / path).read_text(encoding="utf-8")
-        assert [source.count(old) for old in said] == [1] * len(said), mutant
+            changes = getattr(mutant, "changes", None) or [mutant.path, mutant.old, mutant.new]
+        sources: dict[str, str] = {}
+        for place, old, new in zip(changes[::3], changes[1::3], changes[2::3], strict=True):
+            path, _, where = place.partition("::")
+            source = sources.get(path) or (HERE.parents[1] / "src" / "threadstore" / path).read_text(encoding="utf-8")
+            sources[path] = change(source, where, old, new)
+            assert sources[path] != source, mutant
 
 
 def test_figures_replace_figures(tmp_path: Path):
