@@ -30,6 +30,7 @@ PROOFS: Final[Mapping[str, tuple[str, ...]]] = {
     "crash": ("test_crash",),
     "power": ("test_power", "test_disk"),
     "races": ("test_races", "test_fork", "test_wakeups"),
+    "interruption": ("test_interruption",),
     "integrity": ("test_damage",),
     "erasure": ("test_erasure",),
     "hostile": ("test_hostile_arguments", "test_hostile_bytes", "test_hostile_text", "test_hostile_threads"),
