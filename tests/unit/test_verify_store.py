@@ -23,8 +23,8 @@ WRONG = {
     "a comment that is lost": ("DELETE FROM comments WHERE up = 1", f"a row of comments is missing: {id_of(1)}"),
     "a comment of nowhere": (
         (
-            "INSERT INTO comments SELECT model, parent, dead, zeroblob(16), root, post, text, flags, kids, replies, up, down, kinds, "
-            "mentions, author, rank, bucket, active, since, withheld, pinned, crc FROM comments WHERE up = 1"
+            "INSERT INTO comments SELECT model, parent, dead, zeroblob(16), root, post, text, flags, kids, replies, up, down, "
+            "kinds, mentions, author, rank, bucket, active, since, withheld, pinned, crc FROM comments WHERE up = 1"
         ),
         "a row of comments is wrong: 00000000-0000-0000-0000-000000000000",
     ),
