@@ -117,8 +117,10 @@ MUTANTS = (
         (
             "store/plans.py::append_to",
             "    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part, appends=appends)",
-            '    yield [*appends, Sql("COMMIT", ()), Sql("BEGIN", ())]\n'
-            "    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part)",
+            (
+                '    yield [*appends, Sql("COMMIT", ()), Sql("BEGIN", ())]\n'
+                "    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part)"
+            ),
         ),
         {"way": "statement", "kills": 60},
     ),
