@@ -49,11 +49,12 @@ def _rows(rows: Sequence[Row], name: str, size: int) -> list[Row]:
     return [row for row in wanted if row.row == name or (name.endswith("*") and row.row.startswith(name[:-1]))]
 
 
-def ratio(name: str) -> Reading:
-    """Read the ratio; of several rows (a name that ends in ``*``) the worst."""
+def ratio(name: str, *, but: str | None = None) -> Reading:
+    """Read the ratio; of several rows (a name that ends in ``*``) the worst, *but* those whose name ends so."""
 
     def read(rows: Sequence[Row], size: int) -> float | None:
-        return max((row.ratio for row in _rows(rows, name, size) if row.ratio is not None), default=None)
+        found = (row for row in _rows(rows, name, size) if row.ratio is not None and (but is None or not row.row.endswith(but)))
+        return max((row.ratio for row in found if row.ratio is not None), default=None)
 
     return read
 
@@ -115,46 +116,54 @@ SHOWN: Final = "comments on the page"
 _BY_HAND: Final = "SQL by hand, the better of two ways"
 _ANOTHER: Final = "the same SQL, another connection having written"
 
+#: The pages that are compared, and what is wanted of them in the worst order; "hot", which no index can hold, is apart.
+_PAGES: Final = (
+    ("cold page in a new connection", "cold page", _BY_HAND, 2.5, 1.6),
+    ("cold page after a post", "cold page after a post", _BY_HAND, 2.5, 1.6),
+    ("first page of an order", "warm page, first", _BY_HAND, 2.2, 1.6),
+    ("following page", "warm page, following", _BY_HAND, 2.2, 1.6),
+    ("page after another's post", "page after another's post", _ANOTHER, 2.2, 1.3),
+)
+
 TARGETS: Final[tuple[Target, ...]] = (
-    Target("cold page in a new connection, worst order", _BY_HAND, 3.0, 2.0, ratio("cold page, *")),
-    Target("cold page after a post, worst order", _BY_HAND, 3.0, 2.0, ratio("cold page after a post, *")),
-    Target("first page of an order, worst order", _BY_HAND, 3.0, 2.0, ratio("warm page, first, *")),
-    Target("following page, worst order", _BY_HAND, 3.0, 2.0, ratio("warm page, following, *")),
-    Target("page after another's post, worst order", _ANOTHER, 3.0, 2.0, ratio("page after another's post, *")),
-    Target("page once more, worst order", _BY_HAND, 0.5, 0.1, ratio("warm page, repeated, *")),
+    *(
+        Target(f"{what}, worst order", against, at, wish, ratio(f"{name}, *", but="hot"))
+        for what, name, against, at, wish in _PAGES
+    ),
+    *(Target(f"{what}, hot", against, 3.5, None, ratio(f"{name}, hot")) for what, name, against, _, _ in _PAGES),
+    Target("page once more, worst order", _BY_HAND, 0.1, 0.05, ratio("warm page, repeated, *")),
     Target("first page in order top, per comment", "itself at 1,000", 1.5, 1.2, growth("warm page, first, top", each=SHOWN)),
-    Target("one post, NORMAL", "a plain insert of the record", 8.0, 6.0, ratio("post, NORMAL")),
-    Target("one post, FULL", "a plain insert of the record", 2.5, 2.0, ratio("post, FULL")),
-    Target("one reaction, NORMAL", "a plain insert of the record", 8.0, 6.0, ratio("react, NORMAL")),
-    Target("one reaction, FULL", "a plain insert of the record", 2.5, 2.0, ratio("react, FULL")),
+    Target("one post, NORMAL", "a plain insert of the record", 6.0, 4.5, ratio("post, NORMAL")),
+    Target("one reaction, NORMAL", "a plain insert of the record", 6.0, 4.5, ratio("react, NORMAL")),
+    Target("one post, FULL", "a plain insert of the record", 2.0, 1.6, ratio("post, FULL")),
+    Target("one reaction, FULL", "a plain insert of the record", 2.0, 1.6, ratio("react, FULL")),
     Target("one post, NORMAL", "itself at 1,000", 1.5, 1.2, growth("post, NORMAL")),
-    Target("pages written for a post", "", 16, 12, figure("pages written, post"), "pages"),
-    Target("pages written for a reaction", "", 12, 9, figure("pages written, react"), "pages"),
-    Target("10,000 posts in a row, NORMAL: p99", "their p50", 5.0, 3.0, fact("posts in a row, NORMAL", "p99 / p50")),
-    Target("10,000 posts in a row, FULL: p99", "their p50", 5.0, 3.0, fact("posts in a row, FULL", "p99 / p50")),
-    Target("posts of eight threads at once, FULL", "each alone", 1.2, 1.8, faster("eight threads"), "x faster", is_least=True),
-    Target("posts of eight threads at once, FULL", "commits", 0.3, 0.25, fact("eight threads", "commits per post"), "per post"),
-    Target("counts of 1,000 threads", "one IN statement", 3.0, 2.0, ratio("counts of many threads")),
-    Target("bulk append of one thread", "executemany of the same rows", 4.0, 3.0, ratio("bulk append")),
-    Target("20,000 events merged into 5,000 threads", "into 10 threads", 2.5, 1.5, ratio("merge over many threads")),
+    Target("pages written for a post", "", 10, 8, figure("pages written, post"), "pages"),
+    Target("pages written for a reaction", "", 8.5, 6, figure("pages written, react"), "pages"),
+    Target("10,000 posts in a row, NORMAL: p99", "their p50", 4.0, 2.5, fact("posts in a row, NORMAL", "p99 / p50")),
+    Target("posts of eight threads at once, FULL", "each alone", 1.0, 2.5, faster("eight threads"), "x faster", is_least=True),
+    Target("posts of eight threads at once, FULL", "commits", 0.25, None, fact("eight threads", "commits per post"), "per post"),
+    Target("counts of 1,000 threads", "one IN statement", 3.0, 1.5, ratio("counts of many threads")),
+    Target("bulk append of one thread", "executemany of the same rows", 1.6, 1.3, ratio("bulk append")),
+    Target("20,000 events merged into 5,000 threads", "into 10 threads", 3.0, 2.0, ratio("merge over many threads")),
     Target(
         "longest wait of a post beside a rebuild, another process",
         "",
-        0.1,
         0.05,
+        0.02,
         figure("longest post beside a rebuild, another process"),
         "s",
     ),
     Target(
         "longest wait of a post beside a rebuild, same process",
         "",
-        0.2,
         0.1,
+        0.05,
         figure("longest post beside a rebuild, same process"),
         "s",
     ),
-    Target("memory after the first page of all orders", "", 32, 16, mebibytes("memory after all orders"), "MiB"),
-    Target("file with the rows that show it", "the log's records and indexes alone", 2.0, 1.6, ratio("file size")),
+    Target("memory after the first page of all orders", "", 16, 4, mebibytes("memory after all orders"), "MiB"),
+    Target("file with the rows that show it", "the log's records and indexes alone", 1.35, 1.2, ratio("file size")),
     Target(
         "merge of two replicas, with a page",
         "import by the faster CRDT",

@@ -735,8 +735,8 @@ ROWS = (
         READ_MODEL,
         "readmodel.source",
         "TableSource.children_behind",
-        "node_in(own).kids - front[0][0]",
-        "node_in(own).kids",
+        "node_in(self.key, own).kids - front[0][0]",
+        "node_in(self.key, own).kids",
     ),
     Mutant("a reply page repeats where the last one ended", READ_MODEL, "readmodel.source", "_BEHIND", "c.id > ?", "c.id >= ?"),
     Mutant(
@@ -787,7 +787,7 @@ ROWS = (
         READ_MODEL,
         "readmodel.rebuild",
         "built",
-        "yield from cleared(row.model)",
+        "yield from cleared(each)",
         "yield []",
     ),
     Mutant(

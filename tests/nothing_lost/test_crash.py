@@ -114,7 +114,14 @@ MUTANTS = (
     ),
     Mutant(
         "rows are brought up to an event in a transaction of their own",
-        ("store/plans.py::_append", "    latest = row", '    yield [Sql("COMMIT", ()), Sql("BEGIN", ())]\n    latest = row'),
+        (
+            "store/plans.py::append_to",
+            "    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part, appends=appends)",
+            (
+                '    yield [*appends, Sql("COMMIT", ()), Sql("BEGIN", ())]\n'
+                "    yield from projected(loaded, row, list(enumerate(events, row.end + 1)), rules, part=part)"
+            ),
+        ),
         {"way": "statement", "kills": 60},
     ),
     Mutant(
@@ -134,7 +141,7 @@ MUTANTS = (
     ),
     Mutant(
         "what is known is stored again",
-        ("store/plans.py::merged", "if id not in positions", "if True"),
+        ("store/merging.py::merged", "if id not in positions", "if True"),
         {"way": "statement", "kills": 60},
     ),
     Mutant(

@@ -431,7 +431,7 @@ MUTANTS = (
     ),
     Mutant(
         "it looks at no file before it makes a store of it",
-        ("log/_schema.py::is_store", "if application or not names <= _KNOWN_NAMES:", "if application:"),
+        ("log/_schema.py::is_store", "if application or (names and not _is_restored(connection, names)):", "if application:"),
         "test_disk.py::test_what_is_something_else_is_not_touched",
     ),
     Mutant(

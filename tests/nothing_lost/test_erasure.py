@@ -40,8 +40,8 @@ MUTANTS = {
     ),
     "what arrives later is stored with its words": (
         "test_an_older_backup",
-        *("store/plans.py::_admitted", "events = yield from without_words(key, events)", "pass"),
-        *("store/plans.py::_begin", "events = yield from without_words(key, events)", "pass"),
+        *("store/plans.py::admitted", "events = yield from without_words(key, events)", "pass"),
+        *("store/plans.py::begin", "events = yield from without_words(key, events)", "pass"),
     ),
     "a person is forgotten in the first thread alone": (
         "test_a_person",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,7 @@ def loaded(name: str) -> ModuleType:
 
 
 REPORT = loaded("report")
+CONFTEST = loaded("conftest")
 PAGE = " ".join(REPORT.PAGE.read_text(encoding="utf-8").split())
 
 
@@ -46,18 +48,21 @@ GUARDED = sorted(path.stem for path in HERE.glob("test_*.py") if "\nMUTANTS = " 
 @pytest.mark.parametrize("module", GUARDED)
 def test_every_missing_guard_is_there_to_be_taken_out(module: str):
     """The lines that a module takes out stand in the library, once each; which ones are found missing, the long form shows."""
-    mutants, change = loaded(module).MUTANTS, loaded("conftest").changed
+    mutants = loaded(module).MUTANTS
     for mutant in mutants:
-        if isinstance(mutant, str):
-            _, *changes = mutants[mutant]
-        else:
-            changes = getattr(mutant, "changes", None) or [mutant.path, mutant.old, mutant.new]
-        sources: dict[str, str] = {}
-        for place, old, new in zip(changes[::3], changes[1::3], changes[2::3], strict=True):
+        for place, old, new in changes_of(mutants[mutant] if isinstance(mutant, str) else mutant):
             path, _, where = place.partition("::")
-            source = sources.get(path) or (HERE.parents[1] / "src" / "threadstore" / path).read_text(encoding="utf-8")
-            sources[path] = change(source, where, old, new)
-            assert sources[path] != source, mutant
+            source = (HERE.parents[1] / "src" / "threadstore" / path).read_text(encoding="utf-8")
+            assert CONFTEST.changed(source, where, old, new) != source, mutant
+
+
+def changes_of(mutant: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield the changes that a mutant is made of: where, what stands there, and what is to stand there."""
+    if hasattr(mutant, "old"):
+        yield mutant.path, mutant.old, mutant.new
+        return
+    changes = getattr(mutant, "changes", None) or mutant[1:]
+    yield from zip(changes[::3], changes[1::3], changes[2::3], strict=True)
 
 
 def test_figures_replace_figures(tmp_path: Path):
