@@ -86,6 +86,7 @@ def calls(store: ThreadStore, folder: Path) -> dict[str, Callable[[], Any]]:
         "ThreadStore.merge": lambda: store.merge([event]),
         "ThreadStore.ask": lambda: store.ask("t", queue_page),
         "ThreadStore.fold": lambda: store.fold("t"),
+        "ThreadStore.mended": lambda: store.mended("t"),
         "ThreadStore.overview": store.overview,
         "ThreadStore.queue": store.queue,
         "ThreadStore.subscribe": lambda: list(store.subscribe()),
