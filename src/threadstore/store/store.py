@@ -401,10 +401,11 @@ class ThreadStore:
         """
         if isinstance(keys, str):
             raise TypeError("keys must be several keys, not one str")
-        wanted = list(dict.fromkeys(keys))
-        for key in wanted:
+        wanted: dict[str, None] = {}
+        for key in keys:  # of which there may be no end to those that are no keys
             check_key(key, "thread", MAX_THREAD_KEY)
-        found = self._list(partial(counts_in, wanted, self.policy.rules))
+            wanted[key] = None
+        found = self._list(partial(counts_in, list(wanted), self.policy.rules))
         return {key: found.get(key, _NO_COMMENTS) for key in wanted}
 
     def overview(self, *, limit: int = 20, after: str | None = None) -> OverviewView:
