@@ -352,7 +352,8 @@ class Writer:
     def _do_rebuild(self) -> None:
         """Make the rows of threads anew, of one at once and of the others in portions."""
         for large, key in zip((1 << 60, 1, 1), (QUIET, *THREADS), strict=True):
-            rebuilding.LARGE, rebuilding._ROWS, rebuilding._PAUSE, rebuilding._NAP = large, 5, 0.0, 0.0
+            rebuilding.LARGE = large
+            rebuilding._GENTLE = rebuilding._HASTY = rebuilding._Pace(5, 0.0, 0.0)
             self._tried(lambda key=key: self.store.rebuild_thread(key))
 
     def _do_reopen(self) -> None:

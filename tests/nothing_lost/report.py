@@ -27,7 +27,7 @@ PAGE: Final = HERE.parents[1] / "docs" / "guarantees.md"
 
 #: Which modules prove which guarantee of the page.
 PROOFS: Final[Mapping[str, tuple[str, ...]]] = {
-    "crash": ("test_crash",),
+    "crash": ("test_crash", "test_rebuilds"),
     "power": ("test_power", "test_disk"),
     "races": ("test_races", "test_fork", "test_wakeups"),
     "interruption": ("test_interruption",),

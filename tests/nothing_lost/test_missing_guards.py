@@ -71,12 +71,12 @@ MUTANTS = (
         "a subscriber looks before writers can see it waiting",
         "test_wakeups.py::test_a_write_between_looking_and_sleeping_wakes",
         (
-            *("store/subscriptions.py::News.wait", "        with self._condition:  # a", "        # a"),
             *(
                 "store/subscriptions.py::News.wait",
-                "            if log.position() > position:\n                return True",
-                "        if log.position() > position:\n            return True\n        with self._condition:",
+                "with self._condition:",
+                "if log.position() > position:\n            return True\n        with self._condition:",
             ),
+            *("store/subscriptions.py::News.wait", "            if log.position() > position:\n                return True\n", ""),
         ),
     ),
     Mutant(
@@ -133,11 +133,6 @@ MUTANTS = (
             *(f"{DATABASE}.transaction", "                if self._writer.in_transaction:", "                if False:"),
             *(f"{DATABASE}._settle", "if self._writer.in_transaction:", "if False:"),
         ),
-    ),
-    Mutant(
-        "a connection that an interrupted reader has is counted for ever",
-        "test_interruption.py::test_a_reading_that_is_interrupted_leaves_nothing_behind[view]",
-        (f"{DATABASE}.reading", "                self._give(lease)", "                pass"),
     ),
     Mutant(
         "closing that was interrupted is taken for done",

@@ -37,6 +37,7 @@ from threadstore.decide.questions import ask_hooks
 from threadstore.errors import (
     CorruptRecord,
     MergeRefused,
+    StoreError,
     ThreadStoreError,
 )
 from threadstore.log.protocol import Damage, Record, readable, without_gaps
@@ -196,7 +197,7 @@ class ThreadStore:
             plan: Makes the plan.
             question: What is asked, if the answer may be remembered while the thread has its revision.
         """
-        with suppress(CorruptRecord):  # SQLite cannot read a page; the log knows a way around it
+        with suppress(StoreError, CorruptRecord):  # rows cannot be read or made; the log may know a way around it
             for _ in range(_TRIES):
                 try:
                     return self._read(partial(self._asked, key, plan, question))
