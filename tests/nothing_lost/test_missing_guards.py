@@ -76,7 +76,11 @@ MUTANTS = (
                 "with self._condition:",
                 "if log.position() > position:\n            return True\n        with self._condition:",
             ),
-            *("store/subscriptions.py::News.wait", "            if log.position() > position:\n                return True\n", ""),
+            *(
+                "store/subscriptions.py::News.wait",
+                "            if log.position() > position:\n" + " " * 16 + "return True\n",
+                "",
+            ),
         ),
     ),
     Mutant(
