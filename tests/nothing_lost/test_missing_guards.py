@@ -78,7 +78,7 @@ MUTANTS = (
             ),
             *(
                 "store/subscriptions.py::News.wait",
-                "            if log.position() > position:\n                return True\n",
+                "            if log.position() > position:\n" + " " * 16 + "return True\n",
                 "",
             ),
         ),

@@ -122,8 +122,8 @@ def test_a_reader_waits_for_no_writer(swift: Path, fit: bool):
     path = swift / "x.db"
     filled(path).close()
     policy = Policy() if fit else STRICT
-    other = sqlite3.connect(path, isolation_level=None)
-    with closing(other), threadstore.open(path, policy=policy, timeout=3_600) as store:
+    patient = threadstore.open(path, policy=policy, timeout=3_600)
+    with patient as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE threads SET revision = revision + 1")
         thread = store.thread("large")

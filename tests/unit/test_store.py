@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import msgspec
 import pytest
@@ -722,3 +723,19 @@ def test_a_log_that_is_damaged_as_a_whole_takes_no_merge(later: Place):
     with pytest.raises(CorruptRecord):
         store.merge([posted(2), posted(3), posted(4)])
     assert len(tried) == 2  # all together, and the thread by itself
+
+
+@pytest.mark.parametrize("bad", [None, 5, b"x", "", "nowhere"], ids=repr)
+def test_what_is_no_id_names_no_comment(bad: Any):
+    """Whatever is given for the id of a comment, it is refused in the words of the rules, and nothing is stored."""
+    with threadstore.open(":memory:") as store:
+        article = store.thread(THREAD)
+        article.post("first", by="u-1")
+        for call in (
+            lambda: article.react(bad, by="u-2"),
+            lambda: article.edit(bad, "second", by="u-1"),
+            lambda: article.delete(bad, by="u-1"),
+        ):
+            with pytest.raises((CommentNotFound, TypeError, ValueError)):
+                call()
+        assert store.log.position() == 1

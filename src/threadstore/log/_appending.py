@@ -29,8 +29,9 @@ _IN: Final = 64
 # A counter that is damaged must neither hide events nor give a revision again, nor one beyond what all threads can have together.
 END: Final = "(SELECT coalesce(max(position), 0) FROM events)"
 # The end of the log may be damaged itself, so what the index says of the thread's last event counts as well.
-_LAST: Final = "coalesce((SELECT e.position FROM events AS e WHERE e.thread = t.id ORDER BY e.revision DESC LIMIT 1), 0)"
-REVISION: Final = f"""min(max({END}, {_LAST}), max(coalesce(CAST(t.revision AS INTEGER), 0),
+REVISION: Final = f"""min(
+    max({END}, coalesce((SELECT e.position FROM events AS e WHERE e.thread = t.id ORDER BY e.revision DESC LIMIT 1), 0)),
+    max(coalesce(CAST(t.revision AS INTEGER), 0),
     coalesce(CAST((SELECT max(e.revision) FROM events AS e WHERE e.thread = t.id) AS INTEGER), 0)))"""
 HAS_ERASURES: Final = "EXISTS (SELECT 1 FROM erasures WHERE thread = ?1)"
 _STREAM: Final = f"""

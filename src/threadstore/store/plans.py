@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from threadstore.decide.decide import Decision, Mint, resolve
 from threadstore.log._appending import (
@@ -29,7 +29,7 @@ from threadstore.model.ids import all_to_bytes, last_id_at, to_bytes
 from threadstore.model.outline import Missing
 from threadstore.model.policy import Policy, Rules, Verdict
 from threadstore.model.status import erasure_of
-from threadstore.plans import Plan, Sql
+from threadstore.plans import Plan, Row, Sql
 from threadstore.readmodel.part import Loaded, Part
 from threadstore.readmodel.projection import projected, set_thread
 from threadstore.readmodel.queries import Unfit, loading, thread_in, thread_query, thread_row
@@ -57,6 +57,10 @@ _WITH_ROOT: Final = f"""
     LEFT JOIN comments AS b INDEXED BY comments_by_id ON b.model = t.model AND b.id = iif(a.root = x'', a.parent, a.root)"""
 
 
+#: Of a command that is about no comment; None is what somebody may take for one.
+_NONE: Final = object()
+
+
 class Outcome(NamedTuple):
     """What a command came to: the id that answers it, and how many events were appended."""
 
@@ -75,17 +79,18 @@ def erasures_in(events: Sequence[Event], rules: Rules) -> list[Erasure]:
 
 def _opened(command: c.Command, rules: Rules) -> Plan[Loaded]:
     """Read a thread's row, and what the command is about with what stands at the head of it."""
-    about = command.parent if isinstance(command, c.Post) else getattr(command, "comment", None)
-    if about is None:
+    about: Any = command.parent if isinstance(command, c.Post) else getattr(command, "comment", _NONE)
+    found: list[Row] = []
+    if about is _NONE or (about is None and isinstance(command, c.Post)):
+        about = _NONE
         [rows] = yield [thread_query(command.thread)]
-        found = []
     else:
         rows, found = yield [thread_query(command.thread), Sql(_WITH_ROOT, (command.thread, _key_of(about)))]
     row = thread_in(rows)
     if row is not None and not row.fits(fingerprint(rules)):
         raise Unfit(command.thread, "they are of other rules, of a part of the stream, or damaged")
     loaded = Loaded(command.thread, row)
-    if about is not None and not found:
+    if about is not _NONE and not found:
         loaded.nodes[about] = None
     for both in found:
         loaded.put(both[: len(COLUMNS)])
