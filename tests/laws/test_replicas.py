@@ -40,6 +40,7 @@ from threadstore.testing.laws import ThreadReading
 from threadstore.testing.places import Place, Wall
 from threadstore.testing.reading import Reading
 from threadstore.testing.spec import Spec
+from threadstore.testing.stored import rows_agree
 
 KEY = "article"
 POLICY = Policy(report_threshold=2, kinds={"support", "up", "down"}, exclusive=[{"up", "down"}])
@@ -64,9 +65,9 @@ DONE: Counter[str] = Counter()
 class Replica:
     """Two processes that share a log and a wall clock, which is a little off."""
 
-    def __init__(self, path: Path | None, *, cache_bytes: int, skew: int) -> None:
+    def __init__(self, path: Path | None, *, skew: int) -> None:
         self.wall = Wall(Wall().ms + skew)
-        self._place = Place(path, cache_bytes=cache_bytes, wall=self.wall)
+        self._place = Place(path, wall=self.wall)
         self._random = Random(skew)
         self._processes = [self._start(), self._start()]
         self.is_checked = False
@@ -156,9 +157,9 @@ class Replicas(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.replicas = (
-            Replica(None, cache_bytes=1 << 20, skew=0),
-            Replica(folder / "warm.db", cache_bytes=1 << 20, skew=40_000),
-            Replica(folder / "cold.db", cache_bytes=0, skew=-40_000),
+            Replica(None, skew=0),
+            Replica(folder / "ahead.db", skew=40_000),
+            Replica(folder / "behind.db", skew=-40_000),
         )
         for person in PEOPLE:
             self.replicas[0].thread.post(f"Hello from {person.name}.", by=person)
@@ -230,10 +231,11 @@ class Replicas(RuleBasedStateMachine):
 def check(replica: Replica) -> None:
     """Hold a replica against the specification, and its log against what has been erased."""
     events = list(replica.store.export())
-    with replica.store.using(KEY) as thread:
-        assert thread.digest() == fold(events, key=KEY).digest()
-        reading = ThreadReading(thread, policy=POLICY, limit=100, replies=100, depth=100, rows=1_000)
-        assert told(reading) == told(Spec(events, policy=POLICY))
+    thread = fold(events, key=KEY)
+    assert replica.thread.digest() == thread.digest()
+    reading = ThreadReading(thread, policy=POLICY, limit=100, replies=100, depth=100, rows=1_000)
+    assert told(reading) == told(Spec(events, policy=POLICY))
+    rows_agree(replica.store, KEY)
     erasures = [erasure for event in events if (erasure := erasure_of(event, POLICY.rules))]
     assert all(is_redacted(event) for event in events if any(erasure.covers(event) for erasure in erasures))
 

@@ -422,7 +422,7 @@ def test_rows_that_can_not_be_made_anew(sound: Sound, swift: Path, monkeypatch: 
     with closing(sqlite3.connect(swift / "bad.db")) as file, file:
         file.execute("UPDATE threads SET total = total + 1 WHERE id = 1")
     with threadstore.open(swift / "bad.db", durability="off") as store:
-        monkeypatch.setattr(store, "_rebuild", lambda key, wait=False: True)
+        monkeypatch.setattr(store, "mended", lambda key, wait=False: True)
         for call in (lambda: store.counts(KEYS), lambda: store.thread(KEYS[0]).post("more", by=ANN)):
             with pytest.raises(CorruptRecord, match="cannot be made anew"):
                 call()
