@@ -114,11 +114,6 @@ MUTANTS = (
         "test_fork.py::test_a_store_says_that_it_was_opened_before_a_fork[used_memory]",
         (f"{DATABASE}.check_open", "if self.is_inherited:", "if self.is_inherited and not self.in_memory:"),
     ),
-    Mutant(
-        "what was closed since a fork is taken for resting",
-        "test_fork.py::test_a_log_that_was_closed_after_a_fork_forks_again",
-        (f"{DATABASE}.resume", "and not self._closed", ""),
-    ),
     # --- interruptions ---
     Mutant(
         "what was committed before its leader was interrupted is done again",
