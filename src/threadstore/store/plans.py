@@ -80,6 +80,8 @@ def erasures_in(events: Sequence[Event], rules: Rules) -> list[Erasure]:
 def _opened(command: c.Command, rules: Rules) -> Plan[Loaded]:
     """Read a thread's row, and what the command is about with what stands at the head of it."""
     about: Any = command.parent if isinstance(command, c.Post) else getattr(command, "comment", _NONE)
+    if isinstance(command, c.DecideCorrection):
+        about = command.correction
     found: list[Row] = []
     if about is _NONE or (about is None and isinstance(command, c.Post)):
         about = _NONE
