@@ -78,6 +78,7 @@ _MANY: Final = 1 << 40
 _MISSING: Final = "rows are missing that are counted"
 
 Values = list[Any]
+_THREAD: Final = 3
 
 
 def counts_of(row: ThreadRow) -> Counts:
@@ -268,13 +269,13 @@ class TableSource(Source):
         return [node.words for node in nodes]
 
     def _values(self, rows: Sequence[Row]) -> dict[int, Values]:
-        """Return what sound rows of position, revision, checksum and bytes say, by position."""
+        """Return what sound rows of position, revision, checksum and bytes say, by position; what is of another thread, not."""
         sound = sound_rows(self._mark, rows)
         try:
             said = glances([unfilled(row[3]) for row in sound]) if sound else []
         except (CorruptRecord, UnsupportedSchema, UpcastFailed) as error:
             raise Unfit(self.key, f"a text is damaged: {error}") from error
-        return {row[0]: values for row, values in zip(sound, said, strict=True)}
+        return {row[0]: values for row, values in zip(sound, said, strict=True) if values[_THREAD] == self.key}
 
     def facts(self, places: Collection[Any]) -> Plan[Mapping[Any, Event]]:
         """Return facts by their positions. Complexity: O(log n) for each."""
