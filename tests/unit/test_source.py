@@ -7,8 +7,9 @@ import pytest
 from threadstore import CommentNotFound, CorruptRecord, Policy, ThreadStore
 from threadstore.log._schema import event_checksum, seed
 from threadstore.log.sqlite import execute
+from threadstore.model.outline import TOP, Node
 from threadstore.readmodel.queries import Unfit, event_in, readable
-from threadstore.readmodel.source import TableSource, opened_source
+from threadstore.readmodel.source import KnownRows, TableSource, opened_source
 from threadstore.testing.given import (
     ANN,
     BOB,
@@ -103,6 +104,7 @@ def test_what_can_not_be_used_is_made_anew_and_shown(damage: str, unreadable: in
         ("UPDATE events SET crc = zeroblob(4) WHERE position = 1", "head", ()),
         ("DELETE FROM events WHERE position = 1", "head", ()),
         ("UPDATE events SET crc = zeroblob(4) WHERE position = 6", "cells", ([id_of(2)],)),
+        ("UPDATE facts SET position = 8 WHERE position = 6", "cells", ([id_of(2)],)),
         ("UPDATE events SET crc = zeroblob(4) WHERE position = 9", "cutoffs", ()),
     ],
 )
@@ -140,3 +142,13 @@ def test_a_row_of_other_types_is_no_record():
     assert list(readable(THREAD, [nonsense])) == []
     with pytest.raises(CorruptRecord):
         event_in(THREAD, nonsense)
+
+
+def test_rows_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch):
+    """When there are too many, all are forgotten but those that came last; one that differs in anything is not known."""
+    monkeypatch.setattr("threadstore.readmodel.source.MOST_ROWS", 2)
+    known = KnownRows()
+    for name in (b"a", b"b", b"c", b"d"):
+        known.keep([(name, 1)], [Node(name.decode(), TOP)])
+    assert [known.find((name, 1)) is not None for name in (b"a", b"c", b"d")] == [False, False, True]
+    assert known.find((b"d", 2)) is None

@@ -39,6 +39,7 @@ from threadstore.testing.given import (
     reacted,
 )
 from threadstore.testing.places import Place
+from threadstore.testing.stored import agree
 
 SKEW = Policy().max_clock_skew
 YEAR = 365 * 24 * 3_600_000
@@ -254,3 +255,15 @@ def test_an_export_goes_on_from_a_position(later: Place):
     store = later.open()
     store.merge(STORY)
     assert [event.id for event in store.export(after=4)] == [[*store.export()][4].id]
+
+
+def test_a_thread_to_which_more_comes_than_it_had_is_made_anew(later: Place, monkeypatch: pytest.MonkeyPatch):
+    """In a large merge the rows follow up to a point; what comes behind it is appended, and the rows are made at the end."""
+    monkeypatch.setattr("threadstore.store.merging.BULK", 3)
+    monkeypatch.setattr("threadstore.store.store._MERGE_BATCH", 3)
+    store = later.open()
+    facts = [posted(1), *(posted(n, to=n - 1) for n in range(2, 14))]
+    store.merge(facts[:2])
+    assert store.merge(facts) == 11
+    assert store.log.revision(THREAD) == 13
+    agree(store, THREAD, facts)

@@ -250,11 +250,15 @@ class Database:
             finally:
                 self._give(lease)
 
+    def _lend(self, lease: _Lease) -> None:
+        """Count a connection among those in use, once no fork is under way; the pool is locked."""
+        while self._is_forking:
+            self._returned.wait()
+        self._lent.add(lease)
+
     def _take(self, lease: _Lease) -> sqlite3.Connection:
         with self._pooling:
-            while self._is_forking:
-                self._returned.wait()
-            self._lent.add(lease)
+            self._lend(lease)
             if self._idle:
                 lease.connection = self._idle.pop()
                 return lease.connection
@@ -283,9 +287,7 @@ class Database:
             lease = _Lease()
             try:
                 with self._pooling:
-                    while self._is_forking:
-                        self._returned.wait()
-                    self._lent.add(lease)
+                    self._lend(lease)
                     own.lease = ref(lease)
                     self._apart.add(own)
                 if own.connection is None:

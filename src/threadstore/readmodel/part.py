@@ -51,13 +51,6 @@ class _Absent(_Read[K, V | None]):
         return None
 
 
-class _NoChildren(_Read[str, list[str]]):
-    """What hung under nodes where there was nothing."""
-
-    def __missing__(self, key: str) -> list[str]:
-        return []
-
-
 class Loaded:
     """
     What was read of a thread.
@@ -112,7 +105,6 @@ class Loaded:
         """Return what was read of a thread of which nothing is kept: of each key it is known that nothing is there."""
         loaded = cls(key, None)
         loaded.nodes, loaded.reactions = _Absent("node"), _Absent("reaction")
-        loaded.children = _NoChildren("children")
         return loaded
 
 

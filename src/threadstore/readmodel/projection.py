@@ -226,9 +226,7 @@ def set_thread(before: ThreadRow, row: ThreadRow) -> list[Sql]:
     row.crc = row.checksum()
     former, now = thread_values(before), thread_values(row)
     changed = tuple([column for column, value in enumerate(now) if value != former[column]])
-    if not changed:
-        return []
-    return [Sql(_setting_thread(changed), (*[now[column] for column in changed], row.id))]
+    return [Sql(_setting_thread(changed), (*[now[column] for column in changed], row.id))] if changed else []
 
 
 @lru_cache(maxsize=512)
