@@ -344,9 +344,11 @@ def portions(builder: Builder, model: int, size: int) -> Iterator[Many]:
             yield Many(ADD[table], portion)
 
 
-def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tuple[ThreadRow, bool] | None]:
+def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int, effort: int) -> Plan[tuple[ThreadRow, bool] | None]:
     """
     Bring the rows under a shadow's number up to some of what was appended meanwhile, and show them if that was all.
+
+    The greater the *effort*, the more is taken at once: however fast a thread grows, it is caught up with.
 
     Return what is kept of the thread now, and whether it is shown; None if somebody else has begun to build the thread.
     """
@@ -354,8 +356,9 @@ def caught_up(rules: Rules, key: str, shadow: ThreadRow, token: int) -> Plan[tup
     assert row is not None, key
     if row.building != token:
         return None
-    [rows] = yield [Sql(_READ, (row.id, shadow.projected, _CATCH_UP + 1))]
-    more, rows = len(rows) > _CATCH_UP, rows[:_CATCH_UP]
+    most = _CATCH_UP * effort
+    [rows] = yield [Sql(_READ, (row.id, shadow.projected, most + 1))]
+    more, rows = len(rows) > most, rows[:most]
     placed = [(position, event) for position, _, event in readable(key, rows)]
     if placed:
         yield from projected(Loaded(key, shadow), shadow, placed, rules)

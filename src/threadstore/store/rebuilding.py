@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from copy import copy
 from functools import partial
+from itertools import count
 from typing import Final, NamedTuple, TypeVar
 
 from threadstore.log._connections import Database
@@ -63,9 +64,15 @@ class _Pace(NamedTuple):
     nap: float
 
 
-_GENTLE: Final = _Pace(200, 0.02, 0.0003)
+_GENTLE: Final = _Pace(1_000, 0.02, 0.0003)
 _HASTY: Final = _Pace(5_000, 0.001, 0.0)
 _TRIES: Final = 3
+#: After so many turns, catching up with what was appended meanwhile takes more at once.
+_TURNS: Final = 16
+#: How long it leaves the lock to others behind each turn, as a multiple of the turn.
+_REST: Final = 2
+#: How many portions that were appended meanwhile are folded before the rows are written.
+_LATE: Final = 20
 
 
 class Rebuilding:
@@ -130,23 +137,27 @@ class Rebuilding:
                 return False
             time.sleep(pace.pause)
         shown = builder.thread(copy(row), shadow)
-        while True:
-            caught = self._writer.write(partial(caught_up, self._rules, builder.key, copy(shown), token))
+        for turn in count():
+            effort, begun = 1 + turn // _TURNS, time.thread_time()
+            caught = self._writer.write(partial(caught_up, self._rules, builder.key, copy(shown), token, effort))
             if caught is None:
                 return False
             shown, done = caught
             if done:
                 break
-            time.sleep(pace.pause)
+            time.sleep(max(pace.pause / 10, _REST * (time.thread_time() - begun)))  # more may come meanwhile
         self._clear(-shadow, pace)
         return True
 
     def _fold(self, builder: Builder, row: ThreadRow, pace: _Pace) -> None:
-        while True:
+        """Fold what the thread had, and much of what is appended meanwhile."""
+        late = 0
+        while late < _LATE:
             with self._database.reading() as reader:
                 records = execute(reader, read_on(builder, row.id))
             if not records:
                 return
+            late += builder.revision >= row.revision
             for number, record in enumerate(records):
                 builder.take(*record)
                 if number % _NAP_EVERY == 0 and pace.nap:
