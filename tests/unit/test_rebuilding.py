@@ -341,3 +341,11 @@ def test_hooks_are_asked_of_rows_of_these_rules(later: Place, store: ThreadStore
     later.open(policy=policy).thread(THREAD).post("asked", by=ANN)
     assert seen == [2]
     assert store.thread(THREAD).counts().hidden == 1
+
+
+def test_what_was_not_folded_is_caught_up_with(store: ThreadStore, monkeypatch: pytest.MonkeyPatch):
+    """However little was folded before the rows were written, whatever is left is brought in, in ever larger turns."""
+    monkeypatch.setattr(rebuilding, "_LATE", 0)
+    monkeypatch.setattr(rebuilding, "_TURNS", 1)
+    store.rebuild_thread(THREAD)
+    agree(store, THREAD, FACTS)

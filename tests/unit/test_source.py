@@ -105,6 +105,7 @@ def test_what_can_not_be_used_is_made_anew_and_shown(damage: str, unreadable: in
         ("DELETE FROM events WHERE position = 1", "head", ()),
         ("UPDATE events SET crc = zeroblob(4) WHERE position = 6", "cells", ([id_of(2)],)),
         ("UPDATE facts SET position = 8 WHERE position = 6", "cells", ([id_of(2)],)),
+        ("DELETE FROM comments WHERE parent = x''", "cells", ([id_of(2)],)),
         ("UPDATE events SET crc = zeroblob(4) WHERE position = 9", "cutoffs", ()),
     ],
 )

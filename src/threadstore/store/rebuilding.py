@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 from copy import copy
 from functools import partial
-from itertools import count
 from typing import Final, NamedTuple, TypeVar
 
 from threadstore.log._connections import Database
@@ -137,7 +136,8 @@ class Rebuilding:
                 return False
             time.sleep(pace.pause)
         shown = builder.thread(copy(row), shadow)
-        for turn in count():
+        turn = 0
+        while True:
             effort, begun = 1 + turn // _TURNS, time.thread_time()
             caught = self._writer.write(partial(caught_up, self._rules, builder.key, copy(shown), token, effort))
             if caught is None:
@@ -145,6 +145,7 @@ class Rebuilding:
             shown, done = caught
             if done:
                 break
+            turn += 1
             time.sleep(max(pace.pause / 10, _REST * (time.thread_time() - begun)))  # more may come meanwhile
         self._clear(-shadow, pace)
         return True
