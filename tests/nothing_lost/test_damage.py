@@ -487,7 +487,8 @@ def answer(sound: Sound, store: ThreadStore, key: str, is_found: bool, what: obj
     """
     Look at a thread; return whether it was shown, if only in part.
 
-    A mark or a reaction may differ where that is found. Where the end of the log is damaged, an earlier revision may be shown.
+    A mark or a reaction may differ where that is found, and where an index is damaged, a moderator may miss what is withheld
+    from others. Where the end of the log is damaged, an earlier revision may be shown.
     """
     try:
         view = store.thread(key).view(limit=100, reader=MOD, reveal="all")
@@ -502,7 +503,9 @@ def answer(sound: Sound, store: ThreadStore, key: str, is_found: bool, what: obj
 
 
 def outline(comments: Any) -> list[tuple[str, str | None, str | None]]:
-    return [(comment.id, comment.parent, comment.body) for comment in shown_comments(comments)]
+    """Return what everybody may read."""
+    everybodys = (each for each in shown_comments(comments) if not {"held", "removed"} & set(each.flags))
+    return [(comment.id, comment.parent, comment.body) for comment in everybodys]
 
 
 @pytest.mark.parametrize("seed", range(4))
