@@ -35,7 +35,7 @@ from threadstore.readmodel.rebuild import (
     shadow_of,
     still_claimed,
 )
-from threadstore.readmodel.rows import ThreadRow, fingerprint
+from threadstore.readmodel.rows import ThreadRow
 from threadstore.store.writer import Writer
 
 __all__ = ["LARGE", "Rebuilding"]
@@ -90,7 +90,6 @@ class Rebuilding:
         self._writer = writer
         self._rules = rules
         self._random = random
-        self._fingerprint = fingerprint(rules)
 
     def rebuild(self, key: str, size: int, *, wait: bool) -> bool:
         """
